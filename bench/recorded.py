@@ -139,7 +139,7 @@ def of_maps(put_item: Measure, rounds: int) -> Cpu:
 
 
 def of_log_capture(stage: Stage, put_item: Measure, rounds: int) -> float:
-    """Measure a batch with one failure, and the lines around it."""
+    """Return the CPU time of a batch of log lines with one failure, relative to a PutItem."""
     with log_capture.function(stage) as deliver:
         return _warm_ratio(lambda: deliver(BATCH).cpu_s, put_item, rounds)
 

@@ -1,6 +1,6 @@
 """Serve functions' URLs at ports of their own. Runs in .venv-ministack.
 
-On AWS, a function's URL is the root of a host of its own, and so is it here: of a port. MiniStack
+On AWS, a function's URL is the root of a host of its own. Here, it is the root of a port. MiniStack
 knows a URL only by a host name that few clients resolve, or below the path /_aws/lambda-url/.
 """
 

@@ -141,7 +141,7 @@ class ForgedFormError(HTTPError):
 
 
 type Open = Callable[[PageRequest, int], PageResponse]
-# Answers a request that needs no more than this, None otherwise.
+# Returns the response to a request that needs no more than this, None for others.
 type Early = Callable[[PageRequest, int], PageResponse | None]
 type PageFunction = Callable[[RequestContext], PageResponse]
 # What a route leads to: a page, with all that is checked before it is opened.
@@ -160,8 +160,8 @@ def get(
 ) -> Callable[[PageFunction], PageFunction]:
     """Register a page for GET at a path such as `projects/<project:project_id>/issues`.
 
-    `unless` may answer before the session and the rest are read, or return None. `with_views`: the
-    page shows views, which are read with the session.
+    `unless` may return a response, or None, before the session and the rest are read. `with_views`:
+    the page shows views, which are read with the session.
     """
 
     def endpoint(page: PageFunction) -> Endpoint:

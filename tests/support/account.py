@@ -223,7 +223,7 @@ def dead_letters() -> list[str]:
 
 
 def rows() -> dict[str, list[dict[str, Any]]]:
-    """Return every row of every table except token buckets, which refused requests change, too."""
+    """Return all rows of all tables but token buckets: refused requests change these, too."""
     found = {}
     for setting in TABLES:
         scan = clients.dynamodb().get_paginator("scan")

@@ -91,7 +91,10 @@ def authorize(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def decide(event: dict[str, Any], verdict: dict[str, Any], counts: bool = True) -> Response:
-    """Return the response to a request that the authorizer has allowed or denied."""
+    """Return the response to a request that the authorizer has allowed or denied.
+
+    `counts`: the key has a gateway key, so API Gateway counts the request.
+    """
     if effect(verdict) == "Deny":
         return denied(verdict)
     admit(event, verdict, counts)

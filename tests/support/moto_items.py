@@ -201,7 +201,7 @@ def to_dict(value: Any) -> Any:
 
 
 def is_plain(value: Any) -> bool:
-    """Return whether a value is one text, number or boolean, as every part of the way has it."""
+    """Return whether a value is a text, number, boolean or null, which needs no conversion."""
     if type(value) is not dict or len(value) != 1:
         return False
     ((kind, found),) = value.items()

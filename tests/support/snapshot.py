@@ -77,10 +77,10 @@ def begin() -> None:
 
 
 def step[Result](name: object, make: Callable[[], Result]) -> Result:
-    """Return what `make` returns. If a test before began with the same steps, restore its result.
+    """Return what `make` returns. If an earlier test began with the same steps, restore its result.
 
-    `name` says all that the result depends on, except for the settings. `make` is called again
-    after a minute, because it stores the time. So are all steps after it then.
+    `name` says all that the result depends on, except for the settings. After a minute, this step
+    and those after it are made again, because they store the time.
     """
     global _then, _calls
     if not botocore_stubber.enabled or _calls != moto_calls.made():

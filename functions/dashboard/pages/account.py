@@ -20,13 +20,13 @@ _THEMES = tuple(zip(THEMES, ("As on this device", "Light", "Dark"), strict=True)
 
 @get("account")
 def show(ctx: RequestContext) -> PageResponse:
-    """Show the page."""
+    """Show the account of the member who is signed in."""
     return _page(ctx, Failed())
 
 
 @post("account", keeps=True)
 def change(ctx: RequestContext) -> PageResponse:
-    """Handle the form of the page."""
+    """Handle the forms that save the preferences and the reach."""
     return act(ctx, {"save": _save, "save-alerts": _save_alerts}, _page)
 
 

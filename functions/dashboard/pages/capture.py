@@ -12,7 +12,7 @@ _MARKUP_OF_A_ROW = 220
 
 @get("projects/<project:project_id>/capture")
 def show(ctx: RequestContext) -> PageResponse:
-    """Show the page."""
+    """Show the captured log groups of a project."""
     found = captured_groups.of_project(ctx.project.id)
     budget = ByteBudget(_BYTES)
     rows = []

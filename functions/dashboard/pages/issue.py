@@ -50,7 +50,7 @@ def first(ctx: RequestContext) -> PageResponse:
 
 
 def not_modified(request: PageRequest, now_ms: int) -> PageResponse | None:
-    """Return an empty answer if the page still shows what is true. It costs one read unit."""
+    """Return an empty response if the page is still up to date. Costs one read unit."""
     args, ids = request.args, request.ids
     asked = request.partial and args.get("mark")
     same = asked and issue_refresh.is_unchanged(

@@ -74,7 +74,7 @@ def show(ctx: RequestContext) -> PageResponse:
 
 @post("projects/<project:project_id>/issues/changes/<issue:change_id>")
 def act(ctx: RequestContext) -> PageResponse:
-    """Go on with a bulk change, or undo it."""
+    """Continue a bulk change, or undo it."""
     rights.check(ctx.visible, "settle")
     change_id = ctx.request.ids["change_id"]
     if "undo" in ctx.request.form:

@@ -21,13 +21,13 @@ _TONES: dict[RunStatus, str] = {"ok": "good", "in_progress": ""}
 
 @get("projects/<project:project_id>/monitors")
 def show(ctx: RequestContext) -> PageResponse:
-    """Show the page."""
+    """Show the monitors of a project."""
     return _page(ctx, Failed())
 
 
 @post("projects/<project:project_id>/monitors", keeps=True)
 def change(ctx: RequestContext) -> PageResponse:
-    """Handle the form of the pages."""
+    """Handle the form that deletes a monitor, on the page of all monitors and of one."""
     ctx.must_administer(ctx.project.organization)
     return act(ctx, {"delete": _delete}, _page)
 

@@ -54,7 +54,7 @@ _SAID = {
 
 @get("orgs/<organization:organization_id>")
 def show(ctx: RequestContext) -> PageResponse:
-    """Show the page."""
+    """Show an organization to its owners and admins."""
     ctx.must_administer(ctx.organization.id)
     return _page(ctx, Failed())
 
@@ -89,7 +89,7 @@ def show_audit(ctx: RequestContext) -> PageResponse:
 
 @post("orgs/<organization:organization_id>", keeps=True)
 def change(ctx: RequestContext) -> PageResponse:
-    """Handle the forms of the page."""
+    """Handle the forms of the organization's page."""
     ctx.must_administer(ctx.organization.id)
     return act(ctx, _ACTIONS, _page)
 

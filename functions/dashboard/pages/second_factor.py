@@ -33,7 +33,7 @@ def show(ctx: RequestContext) -> PageResponse:
 
 @post("account/second-factor")
 def change(ctx: RequestContext) -> PageResponse:
-    """Handle the forms of the page."""
+    """Handle the forms that turn the second factor on or off."""
     if has_provider(ctx):
         raise BadRequestError("You sign in with an identity provider. Set it up there.")
     for name, step in _STEPS.items():

@@ -31,7 +31,7 @@ def show_own(ctx: RequestContext) -> PageResponse:
 
 @post("account/tokens", keeps=True)
 def change_own(ctx: RequestContext) -> PageResponse:
-    """Handle the forms of the page."""
+    """Handle the forms that create and revoke tokens of the member."""
     here, email = f"account/tokens?org={_chosen(ctx)}", ctx.user.email
     create = partial(_create, _chosen(ctx), email, here)
     revoke = partial(_revoke, _chosen(ctx), email, here)
@@ -47,7 +47,7 @@ def show(ctx: RequestContext) -> PageResponse:
 
 @post("orgs/<organization:organization_id>/tokens", keeps=True)
 def change(ctx: RequestContext) -> PageResponse:
-    """Handle the forms of the page."""
+    """Handle the forms that create and revoke tokens of the organization."""
     organization = ctx.organization.id
     ctx.must_administer(organization)
     here = f"orgs/{organization}/tokens"

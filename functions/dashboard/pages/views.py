@@ -28,7 +28,7 @@ def show(ctx: RequestContext) -> PageResponse:
 
 @post("projects/<project:project_id>/issues/views", keeps=True)
 def change(ctx: RequestContext) -> PageResponse:
-    """Handle the forms of the page, and the form in the list that saves a view."""
+    """Handle the forms that save, rename, choose and delete views."""
     actions = {"save": _save, "rename": _rename, "default": _set_default, "delete": _delete}
     return act(ctx, actions, _page)
 

@@ -39,12 +39,12 @@ class TTLCache[T]:
         return result
 
     def drop_if(self, key: str, result: T) -> None:
-        """Drop the entry if it holds this very result."""
+        """Drop the entry if it still holds this object."""
         if key in self._entries and self._entries[key][1] is result:
             del self._entries[key]
 
     def replace(self, key: str, result: T, by: T) -> None:
-        """Replace the entry if it holds this very result. It is kept no longer for that."""
+        """Replace `result` if the entry still holds this object. The expiry does not change."""
         cached = self._entries.get(key)
         if cached and cached[1] is result:
             self._entries[key] = (cached[0], by)

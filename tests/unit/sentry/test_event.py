@@ -1,4 +1,4 @@
-"""An SDK's event into event fields; what is wrong costs its own place alone."""
+"""Convert an SDK's event into event fields. An invalid part does not affect the others."""
 
 import json
 from typing import Any

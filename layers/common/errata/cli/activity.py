@@ -7,7 +7,7 @@ from errata.cli.output import to_line, utc
 
 
 def activity_lines(activity: Iterable[dict[str, Any]]) -> Iterator[str]:
-    """Yield what was done with an issue, a line for each, and the lines of comments."""
+    """Yield the activity of an issue: a line for each entry, then the lines of its comment."""
     for each in activity:
         comment = each.get("comment") or {}
         text, edited, deleted_by = (

@@ -68,8 +68,8 @@ class Needs(Enum):
 class CommandContext:
     """What a command works on, and its shared options.
 
-    `found` is the stack, `web` the web API that is used in its place. A command that needs nothing
-    has neither.
+    `found` is the stack. `web` is the web API, if the command uses it instead of a stack. Both are
+    None for a command that needs neither.
     """
 
     found: "DeployedStack | None"
@@ -105,7 +105,7 @@ def group(summary: str, *, example: str, cls: type[TyperGroup] | None = None) ->
 def remember(
     context: typer.Context, local: Local = False, stack: StackName = "", json: JsonOption = False
 ) -> None:
-    """Store the shared options of a group in the context. The command can add to them."""
+    """Store the shared options of a group in the context. Those of the command are added later."""
     _joined(context, SharedOptions(local, _as_text(stack), json))
 
 

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-# The name of the context in which an event says which log line it is of.
+# The context of an event that names its log line.
 CONTEXT = "log line"
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 
 
 def url_of_event(contexts: Any) -> str:
-    """Return the address of the log line that an event is of, "" if it is of none.
+    """Return the URL of the log line that an event was created from, "" if there is none.
 
-    Anybody may send such a context, so the address leads to the AWS console and nowhere else.
+    Anybody may send such a context, so the URL always leads to the AWS console.
     """
     place = contexts.get(CONTEXT) if isinstance(contexts, Mapping) else None
     if not isinstance(place, Mapping):
@@ -26,7 +26,7 @@ def url_of_event(contexts: Any) -> str:
 
 
 def console_url(region: str, group: str, stream: str, at_ms: int) -> str:
-    """Return the address of a place in a log stream in the AWS console, "" for no valid region."""
+    """Return the URL of a time in a log stream in the AWS console, "" if the region is invalid."""
     if not _REGION.fullmatch(region):
         return ""
     domain = "amazonaws.cn" if region.startswith("cn-") else "aws.amazon.com"

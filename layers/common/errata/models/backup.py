@@ -48,7 +48,8 @@ class BackupManifest:
         finished_at: 0 until the backup is complete.
         newest: the highest id of an event in it, "" if it has none.
         done: the kinds that are complete.
-        start_key: of the kind that is not complete, None at its beginning. `position` in the file.
+        start_key: where to continue the kind that is not complete, None at its beginning. The file
+            calls it `position`.
     """
 
     id: str

@@ -181,7 +181,7 @@ class ApiEvent(_FromSdk, total=False):
 class Stored:
     """An event as it is read from the store. `fields` are its unpacked fields.
 
-    Of a `tally`, these are only what digest counts (`errata.models.tally`).
+    A `tally` has only the fields that digest counts (`errata.models.tally`).
     """
 
     project_id: str

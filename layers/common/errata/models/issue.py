@@ -12,7 +12,7 @@ OPEN = "open"
 RESOLVED = "resolved"
 IGNORED = "ignored"
 REGRESSED = "regressed"  # was resolved, then seen again; counts as open
-WOKEN = "woken"  # activity: was ignored until something that has happened
+WOKEN = "woken"  # activity: was ignored until a condition was met
 STATUSES = (OPEN, RESOLVED, IGNORED, REGRESSED)
 OPEN_STATUSES = (OPEN, REGRESSED)
 # The status in the row of an issue that is merged into another one. No list has these, and nobody

@@ -91,9 +91,10 @@ def reopens(issue: Issue, release: str, first_seen: Callable[[str], int]) -> boo
 
 
 def ignored(issue: Issue, until: str, number: int, now_ms: int) -> IssueFields:
-    """Return the attributes of an issue that is ignored until something, "" for ever.
+    """Return the attributes of an ignored issue.
 
-    `number` is a time in milliseconds, or how many more events or users.
+    `until` is the condition that wakes it, "" for none. `number` is a time in milliseconds, or how
+    many more events or users.
     """
     base = 0
     match until:
@@ -125,9 +126,9 @@ def wait_as_before(issue: Issue, before: Issue, after: Issue) -> None:
 
 
 def wait_again(issue: Issue, total: Issue) -> None:
-    """Let an issue wait from now on if it has fewer events or users than when it was ignored.
+    """Restart the wait for N more events or users if an issue has fewer than when it was ignored.
 
-    Members that have expired do not count any more. `total` is the issue with all that do.
+    It has fewer after members have expired. `total` is the issue with the members that are left.
     """
     match issue.ignored_until:
         case "events":
@@ -142,9 +143,9 @@ def is_over(issue: Issue, now_ms: int) -> bool:
 
 
 def awake(issue: Issue, now_ms: int) -> Issue:
-    """Show an issue as open if the time is over until which it is ignored. Return it.
+    """Set an issue's status to open if the time for which it was ignored is over. Return it.
 
-    Its row says so only after its next event (`stored_status`).
+    Its row changes only with its next event (`stored_status`).
     """
     if issue.status == IGNORED and is_over(issue, now_ms):
         issue.status = OPEN
@@ -157,7 +158,7 @@ def stored_status(issue: Issue) -> str:
 
 
 def rises(issue: Issue, buckets: Buckets, at_ms: int) -> bool:
-    """Return whether an issue that is ignored until it is rising is so, with these counts."""
+    """Return whether these counts wake an issue that is ignored until it is rising."""
     if not buckets.is_rising(at_ms):
         return False
     within_a_day = at_ms < issue.status_at + DAY_MS
@@ -170,7 +171,7 @@ def rises(issue: Issue, buckets: Buckets, at_ms: int) -> bool:
 def how(issue: Issue) -> str:
     """Return how an issue is settled: `in the next release after 10.18.7`.
 
-    "" if it is not, or plainly, or if the time is over until which it is ignored.
+    "" if it is not settled, if it has no condition, or if it is open again.
     """
     if issue.status not in (RESOLVED, IGNORED):
         return ""
@@ -205,7 +206,7 @@ def still_to_come(issue: Issue) -> str:
 
 
 def why_awake(issue: Issue) -> str:
-    """Return why an issue that is ignored until something is open again."""
+    """Return why an ignored issue is woken: the condition that is met."""
     number = issue.ignored_number
     match issue.ignored_until:
         case "time":

@@ -77,7 +77,7 @@ def _doing(issue: Issue, now_ms: int) -> Verdict:
 
 
 def _woken(issue: Issue, activity: Sequence[Activity]) -> tuple[str, int] | None:
-    """Return why and since when an issue is open that was ignored until something."""
+    """Return why and when an ignored issue was woken, None if it was not."""
     if issue.status != OPEN:
         return None
     if issue.ignored_until:

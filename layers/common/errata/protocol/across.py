@@ -64,7 +64,7 @@ def start_of(query: IssueQuery) -> AcrossStart:
 
 
 def to_cursor(sort: str, at: AcrossStart) -> str:
-    """Return the cursor of the page that starts there."""
+    """Return the cursor of the page that starts at `at`."""
     key = [at.value, at.index, at.project, at.issue_id]
     text = json.dumps([sort, at.after, at.end, at.rest, *key], separators=(",", ":"))
     parts = [text.encode(), *([_packed(at.numbers)] if at.numbers else [])]

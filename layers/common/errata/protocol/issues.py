@@ -167,13 +167,13 @@ def start_of(query: IssueQuery) -> ListStart | SearchStart | None:
 
 
 def to_cursor(sort: str, at: ListStart) -> str:
-    """Return the cursor of the page that starts there."""
+    """Return the cursor of the page that starts at `at`."""
     content = [sort, at.value, at.issue_id, at.start, at.end]
     return _encoded([*content, at.source] if at.source else content)
 
 
 def to_search_cursor(sort: str, at: SearchStart) -> str:
-    """Return the cursor of the page of a search that starts there."""
+    """Return the cursor of the page of a search that starts at `at`."""
     start = at.start and [at.start.value, at.start.issue_id, at.start.source]
     return _encoded([sort, at.kind, start, at.last and list(at.last)])
 

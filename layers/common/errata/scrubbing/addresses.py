@@ -12,8 +12,8 @@ _IPV4 = rf"(?<![\w.]){_BYTE}(?:\.{_BYTE}){{3}}(?!\w|\.[0-9])"
 # Something like an IPv6 address (RFC 4291, 2.2). Whether it is one is checked afterwards: times and
 # hardware addresses look alike.
 _IPV6 = r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}(?:(?:\.[0-9]{1,3}){3})?(?![\w:])"
-# In a URL, `@` may be percent-encoded. Of a longer local part, 64 characters are replaced: more
-# are not allowed (RFC 5321, 4.5.3.1.1).
+# In a URL, `@` may be percent-encoded. A local part has at most 64 characters (RFC 5321,
+# 4.5.3.1.1): only the last 64 of a longer one are replaced.
 _EMAIL = (
     r"[\w.!#$'*+^`~-]{1,64}+(?:@|%40)"
     r"[^\W_][\w-]{0,62}(?:\.[^\W_][\w-]{0,62}){0,7}\.[^\W\d_][\w-]{1,62}"

@@ -28,9 +28,9 @@ from errata.store.webhooks import to_webhook
 
 
 def find_receivers(project_id: str) -> tuple[list[Webhook], list[AlertRule] | None, int]:
-    """Return a project's webhooks and channels, its rules, and the version of these.
+    """Return a project's webhooks and channels, its alert rules, and the version of the rules.
 
-    The rules are None if the project has never set any. Read consistently. Access pattern P59.
+    The rules are None if nobody has ever set any. Reads consistently. Access pattern P59.
     """
     receivers: list[Webhook] = []
     rules: list[AlertRule] | None = None

@@ -209,7 +209,7 @@ def items_by_ids(
 
 
 def of_projects(wanted: Iterable[tuple[str, str]]) -> list[Stored]:
-    """Return the events with these project ids and ids that exist. Access pattern E35."""
+    """Return the events that exist, by (project id, event id). Access pattern E35."""
     keys = [write_all({"pk": project_id, "sk": event_id}) for project_id, event_id in wanted]
     return [
         stored(each) for each in batch_get(settings().events_table, keys) if is_kept_in_full(each)

@@ -257,11 +257,10 @@ def _oldest(visible: Visible) -> int:
 def read(
     visible: Visible, issue_ids: Iterable[str], *, until: bool
 ) -> tuple[dict[str, Issue], int]:
-    """Return the visible issues with these ids.
+    """Return the visible issues with these ids, and a time in milliseconds. Access pattern I20.
 
-    With `until`, also returns a time in milliseconds: issues without rows, which release 0.1.0 was
-    the last to change, were last seen before it (`numbers.without_rows_until`). Else 0. Access
-    pattern I20.
+    The time says before when the issues without rows were last seen (`numbers.without_rows_until`):
+    release 0.1.0 was the last one to change them. It is 0 without `until`.
     """
     pk = visible.partition
     keys = [write_all({"pk": pk, "sk": f"issue#{each}"}) for each in dict.fromkeys(issue_ids)]

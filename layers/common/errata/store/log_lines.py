@@ -11,7 +11,10 @@ _MOST = 500
 
 
 def around(group: str, stream: str, first_ms: int, last_ms: int) -> list[tuple[int, str]]:
-    """Return the lines of a log stream at these times and before, oldest first: times and texts.
+    """Return (timestamp, text) of the lines of a log stream around these times, oldest first.
+
+    They begin 15 minutes before `first_ms` and end two seconds after `last_ms`. If there are more
+    than 500 or 1 MB, these are the newest.
 
     Raises:
         StoreError: they cannot be read now.

@@ -1,8 +1,8 @@
 """Send mails through SES, or else through SNS.
 
-Without SES, a notice goes to the topic of the alarms, and an alert to a topic of its own. So does
-an alert for somebody who does not see the project, also with SES. Each address has a subscription
-there that lets only its own messages pass, which its owner confirms and can end.
+Without SES, a notice goes to the topic of the alarms, and an alert to a topic of its own. An alert
+for somebody who does not see the project goes there even with SES. Each address has a subscription
+there that lets only its own messages pass. The owner of the address confirms it and can end it.
 """
 
 import json

@@ -13,11 +13,12 @@ always has its rows, and a row may be left over: a reader compares its key with 
 issues whose numbers differ by less than 5 % have the same.
 
 An open issue is in the index by_last_seen, so it has no rank row for that order. A regressed issue
-is open, too: it has the rows of both statuses. So has an issue that is ignored until a time: when
-the time is over, lists of open issues show it, and those of ignored issues do not, without a write.
+is open, too: it has the rows of both statuses. An issue that is ignored until a time also has both:
+when the time is over, lists of open issues show it, and those of ignored issues do not, without a
+write.
 
-An issue that is merged into another one has a number row only, which no list reads. So its short id
-is found, and so are its words.
+An issue that is merged into another one has a number row only. No list reads it, but look-ups of
+its short id and searches for its words do.
 """
 
 import math

@@ -62,7 +62,7 @@ class AcrossPage:
         next_cursor: of the next page, None at the end.
         looked_at: how many issues the page has looked at.
         projects: the projects that it has looked into, oldest first.
-        in_parts: whether these are not all. Other pages have the others, sorted on their own.
+        in_parts: whether other pages have the issues of other projects, sorted on their own.
     """
 
     found: list[tuple[Project, Issue]] = field(default_factory=list)

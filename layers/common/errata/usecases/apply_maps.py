@@ -285,7 +285,7 @@ def head(project_id: str, map_id: str) -> CompiledMap | None:
 
 
 def clear_cache() -> None:
-    """Drop what this process knows of compiled maps."""
+    """Clear what this process has cached of compiled maps."""
     _pointers.clear()
     _heads.clear()
     _originals.clear()

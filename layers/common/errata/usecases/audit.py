@@ -88,9 +88,10 @@ def recording(
     project_id: str = "",
     project_name: str = "",
 ) -> Iterator[list[str]]:
-    """Record this block as a change of an organization. Without an organization, record nothing.
+    """Record the block that runs in this context as one change in an organization's audit log.
 
-    Yields a list. What the block adds to it, such as a result, is also in the details.
+    Records nothing without an organization or an actor. Yields a list: texts that the block appends
+    to it, such as a result, are added to the details.
     """
     who = _who.get()
     notes: list[str] = []

@@ -141,9 +141,9 @@ def find(visible: Visible, bulk_id: str) -> BulkChange:
 
 
 def advance(visible: Visible, bulk: BulkChange, until_s: float) -> BulkChange:
-    """Go on with a bulk change until it is finished, or `until_s` of the monotonic clock.
+    """Continue a bulk change until it is finished, or until `time.monotonic()` is `until_s`.
 
-    Does at least one slice. If DynamoDB throttles it, it stops before that slice is done.
+    Does at least one slice. If DynamoDB fails after that, returns what was done until then.
 
     Raises:
         ForbiddenError: as `begin`.
@@ -167,15 +167,15 @@ def advance(visible: Visible, bulk: BulkChange, until_s: float) -> BulkChange:
 
 
 def _stopped(visible: Visible, bulk: BulkChange) -> BulkChange:
-    """Let a bulk change end where it is. A slice that has begun is done, so all can be undone.
+    """Stop a bulk change. A slice that has begun is done first, so that undo covers all of it.
 
     Raises:
-        UnavailableError: it went on each time.
+        UnavailableError: another request continued it each time.
     """
     for _ in attempts(issues.TRIES):
         if bulk.finished:
             return bulk
-        # An empty plan: whoever goes on with it does nothing.
+        # An empty plan: another request that continues the change does nothing.
         if not store.save_slice(bulk, bulk.slices, Slice([])):
             bulk, _changes = _advanced(visible, bulk)
             continue

@@ -233,11 +233,11 @@ def forget_if_deleted(project_id: str) -> None:
 def forget_project(project_id: str) -> None:
     """Delete everything that a deleted project has: files, upload chunks, rows.
 
-    Another project of the organization may have sent the same chunk. If its upload is not compiled
-    yet, it ends with an error, and the build uploads it again.
+    Another project of the organization may have uploaded the same chunk. If that upload is not
+    compiled yet, it fails, and the build has to be uploaded again.
 
-    The rows come last: they say which chunks there are. So it can be interrupted and run again. An
-    upload that is compiled meanwhile finds the project deleted, and does this once more.
+    Deletes the rows last, because they name the chunks. So an interrupted call can be repeated. An
+    upload that is compiled meanwhile finds the project deleted, and calls this again.
     """
     bundles = artifacts.list_bundles(project_id)
     chunks = {(each.organization, chunk) for each in bundles for chunk in each.chunks}

@@ -42,7 +42,7 @@ class StreamRecord:
 
 
 def count_in(issue: Issue, fresh: list[StreamRecord]) -> None:
-    """Count events in an issue, in the order of the stream. There is at least one."""
+    """Count one or more events in an issue, in the order of the stream."""
     shown = _shown(issue, fresh)
     minutes = Counter[int]()
     for record in fresh:

@@ -63,7 +63,7 @@ class ListedIssues:
 
 
 def sort_key(issue: Issue, sort: str, now_ms: int = 0) -> tuple[int, str]:
-    """Return what an issue sorts by, descending. `now_ms` says which issues are rising."""
+    """Return the list key of an issue. Lists descend by it. `now_ms` matters for `rising` only."""
     match sort:
         case "rising":
             return _TIMES_MS * _rise(issue, now_ms) + issue.last_seen, issue.id

@@ -65,11 +65,11 @@ class IssuePage:
 
 @dataclass(frozen=True, slots=True)
 class ReleasePage:
-    """Releases in their order, the newest first. A page shows as many as its byte budget allows.
+    """Releases in their order, the newest first. A dashboard page may show only the first of them.
 
-    `exact`: all open issues are counted. Otherwise a release may have more of them. `keys` has
-    the first-seen timestamp and the hash of each release, with `start` < hash <= `end`. `end` ""
-    means no upper limit.
+    A page has the releases whose hash is above `start` and at most `end`; "" is no limit. `keys`
+    has the first-seen timestamp and the hash of each. `exact`: all of their open issues are
+    counted. Otherwise a release may have more.
     """
 
     releases: list[Release]

@@ -112,6 +112,6 @@ def _why_not(event: Stored, key: str, url: str, now_ms: int) -> str:
 
 
 def clear_cache() -> None:
-    """Drop what this process knows of fetches."""
+    """Clear what this process has cached of fetches."""
     _asked.clear()
     _reasons.clear()

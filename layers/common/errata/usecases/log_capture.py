@@ -42,8 +42,8 @@ _noted = BoundedDict[tuple[str, str], int](max_entries=10_000)
 def capture(sent: Any, at_ms: int) -> int:
     """Store the failures of a batch of log lines. Returns how many events are new.
 
-    A batch may be delivered again: what was stored is not stored again. A line that is refused
-    costs itself.
+    A batch may be delivered again: what was stored is not stored again. If a line is refused, the
+    others are stored all the same.
 
     Raises:
         ValueError: `sent` does not come from CloudWatch Logs.

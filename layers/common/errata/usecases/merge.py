@@ -67,8 +67,8 @@ def merge(
 def separate(project: Project, visible: Visible, member_id: str, by: str) -> Issue:
     """Take an issue out of its head. No-op if it is not merged. Returns the issue.
 
-    It has the status of its head then, and goes on with its own counts. The other arguments and
-    errors are as in `merge`.
+    It gets the status of its head and keeps its own counts. The other arguments and errors are as
+    in `merge`.
     """
     rights.check(visible, "merge")
     for tried, _ in enumerate(attempts(issues.TRIES)):

@@ -35,7 +35,7 @@ class Rejected:
 def accept(batch: Batch, signal: Signal, access: Access, address: str, now_ms: int) -> Rejected:
     """Store the records of a batch as events, each unless it was stored before.
 
-    A refused event costs itself alone. `address` is the client's.
+    If one is refused, the others are stored all the same. `address` is the client's.
 
     Raises:
         StoreError: the store failed. The client may send the same request again: what is stored is
@@ -56,7 +56,8 @@ def accept_sdk_logs(
 ) -> HTTPError | None:
     """Store the log records of level error in the `log` items of an envelope, as events.
 
-    An item that cannot be read costs itself alone. Returns the first such refusal, if any.
+    If an item cannot be read, the others are stored all the same. Returns the error of the first
+    such item, None if there is none.
     `counted`: the request has counted as something else.
 
     Raises:

@@ -36,8 +36,7 @@ _TRIES = 8
 class ChangedIssues:
     """Issues that were opened in a release or came back with it, those with most events first.
 
-    Of merged issues, their head, as a search for them finds it.
-    `complete`: these are all that there still are.
+    Merged issues are represented by their head, as in a search. `complete`: there are no more.
     """
 
     issues: list[Issue]

@@ -57,7 +57,7 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class RestoreStep:
-    """A part of the work. `name` says which."""
+    """One step of a restore. `take` does it, and adds to the result of the run."""
 
     name: str
     take: Callable[[Restored], None]

@@ -1,4 +1,4 @@
-"""Which failure an event of an SDK is about, so that a log line of it is no second event."""
+"""Find the failure that an SDK's event reports, so that its log line makes no second event."""
 
 import re
 from typing import Any
@@ -12,7 +12,10 @@ _PLACES = (("extra", "lambda"), ("contexts", "aws.lambda"), ("extra", "aws.lambd
 
 
 def of_sdk(fields: Event, happened_ms: int) -> FailureMark | None:
-    """Return the failure that an SDK's event is about, None if it names no request of Lambda."""
+    """Return the failure that an SDK's event reports.
+
+    None if the event has no exception, or does not name a request of Lambda.
+    """
     kind = fields.get("exception_class")
     if not kind:
         return None

@@ -1,6 +1,6 @@
 """Accept envelopes of Sentry SDKs: store each event once, and count what is lost.
 
-Of an error loop, most events are stored as tallies (`errata.models.tally`).
+Most events of an error loop are stored as tallies (`errata.models.tally`).
 """
 
 import hashlib

@@ -22,7 +22,7 @@ _LONGEST = 100
 def find(project: Project, visible: Visible, name: str) -> Issue:
     """Return the issue with this id, short id or number. Ignores the case of a short id.
 
-    The old slugs of the project work, too, and so do the first digits of an id.
+    Also accepts old slugs of the project, and the first digits of an id.
 
     Raises:
         AmbiguousError: the ids of several issues begin with these digits.

@@ -16,7 +16,7 @@ _KEYS = "/.well-known/jwks.json"
 
 
 def pages(running: Trial) -> Iterator[Finding]:
-    """Whether the sign-in page is there, and the keys that sign its tokens."""
+    """Check whether the sign-in page is there, and the keys that sign its tokens."""
     home = running.client.get("/dashboard", wanted=(303,))
     yield finding(
         home.status == 303,
@@ -98,7 +98,7 @@ def _remedy(running: Trial, response: EndpointResponse) -> str:
 
 
 def mail(running: Trial) -> Iterator[Finding]:
-    """Whether Cognito accepts an invitation for an address. It cannot see whether it arrives."""
+    """Check whether Cognito accepts an invitation for an address, not whether it arrives."""
     email = running.mail
     if not email:
         yield Finding("not tried: errata doctor --mail ADDRESS sends an invitation")

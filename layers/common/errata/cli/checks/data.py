@@ -12,7 +12,7 @@ from errata.usecases.redrive import queue_urls
 
 
 def unclaimed(deployment: Deployment) -> Iterator[Finding]:
-    """Whether api.php may still create projects."""
+    """Check whether api.php may still create projects."""
     number, most = len(projects.list_unclaimed()), limits.MAX_UNCLAIMED
     errata = deployment.stack.command
     yield finding(
@@ -25,7 +25,7 @@ def unclaimed(deployment: Deployment) -> Iterator[Finding]:
 
 
 def ceilings(deployment: Deployment) -> Iterator[Finding]:
-    """Whether events were refused because a project or an issue has reached its ceiling."""
+    """Check whether events were refused because a project or an issue has reached its ceiling."""
     now_s = now_ms() // 1000
     days = [day_name(now_s // 86_400 - n) for n in range(2)]
     lost = loss_counts.of_days([each.id for each in projects.list_projects()], days)
@@ -48,7 +48,7 @@ def ceilings(deployment: Deployment) -> Iterator[Finding]:
 
 
 def dead_letters(deployment: Deployment) -> Iterator[Finding]:
-    """Whether the dead-letter queues are empty."""
+    """Check whether the dead-letter queues are empty."""
     client = deployment.client("sqs")
     for name, url in queue_urls().items():
         attribute = "ApproximateNumberOfMessages"
@@ -65,7 +65,7 @@ def dead_letters(deployment: Deployment) -> Iterator[Finding]:
 
 
 def expiry(deployment: Deployment) -> Iterator[Finding]:
-    """Whether DynamoDB deletes rows that have expired."""
+    """Check whether DynamoDB deletes rows that have expired."""
     client = deployment.client("dynamodb")
     for name, table in (
         ("events", settings().events_table),
@@ -85,7 +85,7 @@ def expiry(deployment: Deployment) -> Iterator[Finding]:
 
 
 def recovery(deployment: Deployment) -> Iterator[Finding]:
-    """Whether the tables that the parameter names can be recovered."""
+    """Check whether the tables that the parameter names can be recovered."""
     wanted = {"projects and keys": settings().projects_table}
     if deployment.parameters.get("PointInTimeRecovery") == "all":
         wanted |= {"events": settings().events_table, "issues": settings().issues_table}
@@ -102,7 +102,7 @@ def recovery(deployment: Deployment) -> Iterator[Finding]:
 
 
 def restore(_deployment: Deployment) -> Iterator[Finding]:
-    """Whether a restore into the stack has ended."""
+    """Check whether a restore into the stack has ended."""
     yield finding(
         tables.find_restore() is None,
         "no unfinished restore",

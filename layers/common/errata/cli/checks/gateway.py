@@ -14,7 +14,7 @@ _FAMILY = "/endpointConfiguration/ipAddressType"
 
 
 def api(deployment: Deployment) -> Iterator[Finding]:
-    """Whether the API has the settings of the template."""
+    """Check whether the API has the settings of the template."""
     client = deployment.client("apigateway")
     found = client.get_rest_api(restApiId=deployment.gateway.api_id)
     source = found.get("apiKeySource")
@@ -61,7 +61,7 @@ def _change(deployment: Deployment, op: str, path: str, value: str = "") -> str:
 
 
 def log_role(deployment: Deployment) -> Iterator[Finding]:
-    """Whether API Gateway may write the access log, from which losses are counted."""
+    """Check whether API Gateway may write the access log, from which losses are counted."""
     arn = deployment.client("apigateway").get_account().get("cloudwatchRoleArn", "")
     remedy = " then ".join(
         deployment.make_deploy(f"ApiGatewayLogRole={each}") for each in ("existing", "create")
@@ -80,7 +80,7 @@ def log_role(deployment: Deployment) -> Iterator[Finding]:
 
 
 def gateway_keys(deployment: Deployment) -> Iterator[Finding]:
-    """Whether each key's gateway key is in a usage plan of this API."""
+    """Check whether each key's gateway key is in a usage plan of this API."""
     number = 0
     for project, lost, counted in usage_keys.find_lost(deployment.gateway):
         number += counted
@@ -94,7 +94,7 @@ def gateway_keys(deployment: Deployment) -> Iterator[Finding]:
 
 
 def limits(deployment: Deployment) -> Iterator[Finding]:
-    """Whether the account may have more gateway keys and usage plans."""
+    """Check whether the account may have more gateway keys and usage plans."""
     client = deployment.client("apigateway")
     keys, plans = _count(client, "get_api_keys"), _count(client, "get_usage_plans")
     yield finding(

@@ -1,4 +1,4 @@
-"""Whether the API can be reached over IPv6."""
+"""Check whether the API can be reached over IPv6."""
 
 import socket
 from collections.abc import Iterator

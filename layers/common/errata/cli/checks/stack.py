@@ -15,7 +15,7 @@ _RECORDS = "deployments.json"
 
 
 def status(deployment: Deployment) -> Iterator[Finding]:
-    """Whether the last deployment succeeded. A stack without outputs is never checked."""
+    """Check whether the last deployment succeeded. A stack without outputs is never checked."""
     found = deployment.description["StackStatus"]
     yield finding(
         found in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"),
@@ -26,7 +26,7 @@ def status(deployment: Deployment) -> Iterator[Finding]:
 
 
 def parameters(deployment: Deployment) -> Iterator[Finding]:
-    """Whether the stack has the values that were last deployed from this checkout."""
+    """Check whether the stack has the values that were last deployed from this checkout."""
     now = deployment.parameters
     _, region, account = deployment.account
     saved = _saved(f"{account} {region} {deployment.gateway.stack}")
@@ -58,7 +58,7 @@ def _saved(name: str) -> dict[str, str] | None:
 
 
 def concurrency(deployment: Deployment) -> Iterator[Finding]:
-    """Whether the account runs enough functions at once."""
+    """Check whether the account runs enough functions at once."""
     limits = deployment.client("lambda").get_account_settings()["AccountLimit"]
     number = limits["ConcurrentExecutions"]
     yield finding(
@@ -70,7 +70,7 @@ def concurrency(deployment: Deployment) -> Iterator[Finding]:
 
 
 def triggers(deployment: Deployment) -> Iterator[Finding]:
-    """Whether stream, queue and logs call their functions, and how the last call ended."""
+    """Check whether stream, queue and logs call their functions, and how the last call ended."""
     yield from _mappings(deployment)
     yield from _subscriptions(deployment)
 

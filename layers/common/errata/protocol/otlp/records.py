@@ -1,7 +1,7 @@
 """Reads the records of an OTLP request: the exceptions of spans, and log records.
 
-A record that cannot be read costs itself alone. Spans and log records that cannot lead to an event
-are only counted: of a protobuf request, they are not even decoded.
+If a record cannot be read, the others are read all the same. Spans and log records that cannot lead
+to an event are only counted: in protobuf, they are not even decoded.
 """
 
 import re

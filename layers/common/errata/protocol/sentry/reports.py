@@ -24,8 +24,8 @@ _MAX_ENTRIES = 100
 def discarded(payloads: Iterable[bytes]) -> dict[str, int]:
     """Return the number of discarded events in the reports of one envelope, by reason.
 
-    The reasons are `SDK_REASONS`. An invalid report counts as empty. Of each reason, at most
-    `MAX_QUANTITY` events count.
+    The reasons are `SDK_REASONS`. An invalid report counts as empty. At most
+    `MAX_QUANTITY` events of each reason count.
     """
     lost: Counter[str] = Counter()
     for payload in payloads:
