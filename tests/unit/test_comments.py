@@ -111,8 +111,9 @@ def test_what_attacks_pages_is_text() -> None:
     ids=lambda text: text[:6],
 )
 def test_a_comment_that_wants_time_or_memory_gets_little(text: str) -> None:
-    assert cpu_s(lambda: html(text[:10_000], (ADA, BEN)), 2) < 2  # about 0.2 s
-    assert len(html(text[:10_000], (ADA, BEN))) <= 130_000
+    made: list[str] = []
+    assert cpu_s(lambda: made.append(html(text[:10_000], (ADA, BEN))), 2) < 2  # about 0.2 s
+    assert len(made[0]) <= 130_000
 
 
 def test_a_comment_that_does_not_fit_is_not_parsed() -> None:

@@ -4,11 +4,13 @@ import copy
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import cache
 from typing import Any
 
 import botocore.session
 import pytest
 from botocore.exceptions import ClientError
+from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 from joserfc.jwk import RSAKey
 from moto import mock_aws
@@ -242,6 +244,11 @@ def test_every_call_returns_what_moto_alone_returns(http: bool) -> None:
             assert list(responses(client)) == own
 
 
+@cache
+def dynamodb() -> ServiceModel:
+    return botocore.session.get_session().get_service_model("dynamodb")
+
+
 VALUES: list[dict[str, Any]] = [
     *({"S": "a"}, {"S": "é"}, {"N": "-1.50"}, {"B": "AP8="}, {"BOOL": False}, {"NULL": True}),
     *({"SS": ["a", "é"]}, {"NS": ["1", "22"]}, {"BS": ["AP8="]}, {"L": [{"S": "é"}, {"N": "1"}]}),
@@ -286,8 +293,7 @@ def test_a_projection_is_the_one_of_moto_even_of_numbers() -> None:
     ],
 )
 def test_wrong_parameters_are_reported_as_botocore_reports_them(value: Any) -> None:
-    client = botocore.session.get_session().create_client("dynamodb")
-    put: Any = client.meta.service_model.operation_model("PutItem")
+    put: Any = dynamodb().operation_model("PutItem")
     own = ParamValidator().validate({"TableName": TABLE, "Item": value}, put.input_shape)
     assert own.has_errors()
     with pytest.raises(AssertionError, match=re.escape(own.generate_report())):
@@ -303,8 +309,7 @@ def test_wrong_parameters_are_reported_as_botocore_reports_them(value: Any) -> N
     ],
 )
 def test_parameters_are_wrong_if_one_is(changed: dict[str, Any]) -> None:
-    client = botocore.session.get_session().create_client("dynamodb")
-    shape: Any = client.meta.service_model.operation_model("Query").input_shape
+    shape: Any = dynamodb().operation_model("Query").input_shape
     good = {
         "TableName": TABLE,
         "Limit": 1,
