@@ -54,9 +54,7 @@ def built() -> str | None:
 
 def build(say: Callable[[str], object]) -> str:
     """Run `sam build` and return the artifacts' fingerprint."""
-    say(
-        "Building the functions and their layer: about half a minute, and longer the first time ..."
-    )
+    say("Building the functions and their layer: some ten seconds, and longer the first time ...")
     # Computed first, so that a file that is saved during the build is built the next time.
     sources = sha256_of(SOURCES)
     run_tool("sam build", BUILD_COMMAND, tool_environment(os.environ), say=say)

@@ -27,7 +27,7 @@ def tool_environment(inherited: Mapping[str, str]) -> dict[str, str]:
         for name, value in inherited.items()
         if not name.startswith(("AWS_", "SAM_CLI_", "PYTHON"))
     }
-    # `sam build` calls python3.13 by name.
+    # `sam build` calls python3.13 and uv by name.
     path = os.pathsep.join([str(BIN), inherited.get("PATH", os.defpath)])
     return {**kept, **NO_AWS_FILES, "PATH": path, "SAM_CLI_TELEMETRY": "0"}
 

@@ -11,8 +11,9 @@ from py_compile import PycInvalidationMode
 
 TASK_ROOT = "/var/task"
 PLATFORMS = ("aarch64", "x86_64")
-# Amazon Linux 2023 has glibc 2.34.
-GLIBC = ("_2_34", "_2_28", "2014")
+# Programs, uv's lock, and what an installer writes beside a package's own metadata.
+NOTES = ("INSTALLER", "RECORD", "REQUESTED", "uv_cache.json")
+LEFT_OUT = ("bin", ".lock", *(f"*.dist-info/{name}" for name in NOTES))
 
 
 def build(logical_name: str, artifacts: Path) -> None:
@@ -42,15 +43,18 @@ def install(requirements: Path, target: Path) -> None:
     A compiled library gets the file name that Python tries first on its architecture (PEP 3149).
     So one folder holds both, and the template's Architecture parameter needs no flag at build time.
     """
+    if not shutil.which("uv"):
+        sys.exit("uv is not on the PATH. Run `make build`, which installs and finds it.")
+    command = ["uv", "pip", "install", "--quiet", f"--python={sys.executable}"]
+    command += ["--python-version=3.13", "--require-hashes", "--only-binary=:all:", "--no-deps"]
     for platform in PLATFORMS:
         with tempfile.TemporaryDirectory() as folder:
-            command = [sys.executable, "-m", "pip", "install", "--quiet"]
-            command += ["--disable-pip-version-check", "--no-compile", "--require-hashes"]
-            command += ["--only-binary=:all:", "--no-deps", "--implementation=cp"]
-            command += ["--python-version=3.13", f"--target={folder}"]
-            command += [f"--platform=manylinux{tag}_{platform}" for tag in GLIBC]
-            subprocess.run([*command, f"--requirement={requirements}"], check=True)
-            shutil.rmtree(Path(folder) / "bin", ignore_errors=True)
+            # Amazon Linux 2023 has glibc 2.34.
+            place = [f"--python-platform={platform}-manylinux_2_34", f"--target={folder}"]
+            subprocess.run([*command, *place, f"--requirements={requirements}"], check=True)
+            for pattern in LEFT_OUT:
+                for entry in Path(folder).glob(pattern):
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
             for library in Path(folder).rglob("*.so"):
                 stem = library.name.split(".", 1)[0]
                 library.rename(library.with_name(f"{stem}.cpython-313-{platform}-linux-gnu.so"))

@@ -19,6 +19,7 @@ import marshal
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,24 +93,26 @@ def __getattr__(name):
     return getattr(import_module(".whole", __name__), name)
 '''
 # What packages have beside the code that functions import. dateutil reads time zones of the system.
-NOT_IMPORTED = ("bin", "*.dist-info", "dateutil/zoneinfo/*.tar.gz", "**/*.pyi")
+NOT_IMPORTED = ("bin", ".lock", "*.dist-info", "dateutil/zoneinfo/*.tar.gz", "**/*.pyi")
 # Files of botocore/data that all services share.
 SHARED_DATA = ("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json")
 
 
 def build(platform: str, target: Path) -> None:
     """Fill `target` (the layer's `python` folder) from this folder."""
-    target.mkdir(parents=True, exist_ok=True)
-    install(platform, target)
-    prune_botocore(target / "botocore" / "data")
-    defer_schemas(target / "pydantic_core")
-    for pattern in NOT_IMPORTED:
-        for entry in target.glob(pattern):
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-    shutil.copytree(
-        "errata", target / "errata", ignore=shutil.ignore_patterns("__pycache__", "cli")
-    )
-    keep_bytecode(target)
+    with tempfile.TemporaryDirectory() as folder:
+        layer = Path(folder) / "python"
+        install(platform, layer)
+        prune_botocore(layer / "botocore" / "data")
+        defer_schemas(layer / "pydantic_core")
+        for pattern in NOT_IMPORTED:
+            for entry in layer.glob(pattern):
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        shutil.copytree(
+            "errata", layer / "errata", ignore=shutil.ignore_patterns("__pycache__", "cli")
+        )
+        keep_bytecode(layer)
+        shutil.copytree(layer, target)
 
 
 def keep_bytecode(target: Path) -> None:
@@ -130,21 +133,31 @@ def keep_bytecode(target: Path) -> None:
 
 def drop_docstrings(tree: ast.Module) -> None:
     """Remove docstrings from the tree of a module. They are a sixth of the bytecode."""
-    for node in ast.walk(tree):
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             match node.body:
                 case [ast.Expr(value=ast.Constant(value=str())) as docstring, *rest]:
                     # `from __future__` must be first in a module, and a function is never empty.
                     node.body = rest or [ast.copy_location(ast.Pass(), docstring)]
+        # Expressions, which are most of the tree, contain no definitions.
+        inner = ast.stmt | ast.ExceptHandler | ast.match_case
+        pending += [each for each in ast.iter_child_nodes(node) if isinstance(each, inner)]
 
 
 def install(platform: str, target: Path) -> None:
-    """Install the locked requirements for Lambda on `platform`. Only wheels, with hash checks."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-compile", "--require-hashes", "--only-binary=:all:", "--no-deps"]
-    command += ["--implementation=cp", "--python-version=3.13", f"--target={target}"]
-    command += [f"--platform=manylinux{tag}_{platform}" for tag in ("_2_34", "_2_28", "2014")]
-    subprocess.run([*command, "--requirement=requirements.txt"], check=True)
+    """Install the locked requirements for Lambda on `platform`. Only wheels, with hash checks.
+
+    uv links files to its cache: nothing may write into them.
+    """
+    if not shutil.which("uv"):
+        sys.exit("uv is not on the PATH. Run `make build`, which installs and finds it.")
+    command = ["uv", "pip", "install", "--quiet", f"--python={sys.executable}"]
+    command += ["--python-version=3.13", "--require-hashes", "--only-binary=:all:", "--no-deps"]
+    # Amazon Linux 2023 has glibc 2.34.
+    command += [f"--python-platform={platform}-manylinux_2_34", f"--target={target}"]
+    subprocess.run([*command, "--requirements=requirements.txt"], check=True)
 
 
 def prune_botocore(data: Path) -> None:
