@@ -127,7 +127,10 @@ def _look_up(key_hash: str, now_ms: int) -> FoundKey:
 
 
 def of_project(project_id: str, now_ms: int) -> Access | None:
-    """Return the access to a project of what needs no key, cached. None if there is no project."""
+    """Return the access of Errata's own workers to a project: without a key, cached for 30 seconds.
+
+    None if there is no such project. Log capture and cron monitors store events by it.
+    """
     return _projects.get(project_id, now_ms, lambda: _look_up_project(project_id, now_ms))
 
 
@@ -158,7 +161,7 @@ def _access(project: Project, key_id: str, limit: RateLimit) -> Access:
 
 
 def _policy(organization_id: str, project: Project | None = None) -> dict[str, Any]:
-    """Return the fields of an access that come from the organization, or from both.
+    """Return the fields of an access that come from the organization, or from it and the project.
 
     Unclaimed projects have the policy of the default organization.
     """
@@ -193,7 +196,7 @@ def operator_scrubbing(project: Project) -> dict[str, Any]:
 def scrubbing(project: Project | None, organization: Organization | None) -> dict[str, Any]:
     """Return the fields of an access that say how to scrub the events of a project.
 
-    None: a project that does not exist yet, an organization without changed settings.
+    `project` is None if it does not exist yet, `organization` if none of its settings was changed.
     """
     found = {
         name: getattr(organization, name, True) if own is None else own
@@ -233,7 +236,7 @@ def check_address(access: Access, address: str) -> None:
 
 
 def keep(access: Access, at_ms: int) -> None:
-    """Let the project of an access never expire. Call it before its first event is stored.
+    """Make the project of an access never expire. Call it before its first event is stored.
 
     Raises:
         UnauthorizedError: the project was deleted, or has expired just now.

@@ -75,7 +75,7 @@ def _by_id(of: dict[str, tuple[Project, Visible]], name: str) -> FoundById | Non
 
 
 def _issues(of: dict[str, tuple[Project, Visible]], wanted: dict[str, str]) -> dict[str, Issue]:
-    """Return issues by project, of the ids by project."""
+    """Return issues by project. `wanted` has the id of one issue for each project."""
     found = issues.find_across((of[project_id][1], each) for project_id, each in wanted.items())
     return {project_id: shown(of[project_id][1], issue) for (project_id, _), issue in found.items()}
 

@@ -1,8 +1,8 @@
-"""The issues of one project as a part of a list across projects, in the order of the list.
+"""Read the issues of one project, as a part of a list across projects, in the order of the list.
 
-Issues have list keys (`store.issue_lists`) of a rank or a time, by which all projects are merged.
-The list by `first_seen` has numbers instead, which cannot be compared between projects. There, the
-issues are read at once, and merged by the time when they were first seen.
+Most lists sort by a rank or a time (`store.issue_lists`), so the issues of all projects are merged
+by it. The list by `first_seen` sorts by issue numbers, which mean nothing across projects. There, a
+lane reads each issue together with its row, and projects are merged by the first-seen times.
 """
 
 from collections import deque
@@ -20,11 +20,11 @@ from errata.store.issue_lists import ListEntry, ListKey
 from errata.usecases.issue_lists import is_indexed, next_rows
 from errata.usecases.search_terms import ValueTerm
 
-# A read unit has 8 KB, if the read is not consistent.
+# A read unit reads 8 KB if the read is not strongly consistent.
 UNIT = 2 * 4096
 _ROW_BYTES, _NUMBER_ROW_BYTES = 100, 900
-# How many rows all projects together read first, and how many one project reads at most. If values
-# leave most of them out, more are read. In lists by `first_seen`, the issues are read, too.
+# How many rows all projects together read at first, and how many one project reads at most at a
+# time. `SPARSE`: terms leave most rows out. `READ`: lists by `first_seen`, which also read issues.
 _FIRST, _MOST = 500, 100
 _FIRST_SPARSE, _MOST_SPARSE = 3_000, 1_000
 _FIRST_READ, _MOST_READ = 100, 50
@@ -46,7 +46,10 @@ class Candidate:
     issue: Issue | None = None
 
     def shows(self, issue: Issue, *, rest: bool) -> bool:
-        """Return whether the issue, as it is now, belongs where it was found."""
+        """Return whether the issue, as it is now, belongs where it was found.
+
+        `rest`: it was found among the issues without rows.
+        """
         if rest:
             return not issue.number
         return self.row is None or self.row.shows(issue, STATUSES)
@@ -58,14 +61,15 @@ class Lane:
 
     Attributes:
         visible: what can match of the project.
-        newest: before which time issues must have been seen last.
-        values: the values that the query asks for.
-        ids: which issues can match; None if the values and words do not say so.
+        newest: matching issues were last seen before this time, in milliseconds.
+        values: the query's terms about values, and the issues that had these.
+        ids: the issues that can match; None if values and words do not narrow them.
         few: whether `ids` are few enough to be read at once.
-        until: before which time issues without rows were last seen; 0 if there are none.
+        until: issues without rows were last seen before this time; 0 if there are none.
+        rest: whether the lane now reads the issues without rows.
         held: what was found and not looked at yet.
-        after: where to go on; `done` at the end.
-        looked_at, units: how many issues were found, and what this has cost.
+        after, done: the key after which to continue, and whether the end is reached.
+        looked_at, units: how many issues were found, and the read units that this has cost.
     """
 
     project: Project
@@ -98,7 +102,7 @@ class Lane:
         return bool(self.until) and not (self.few or is_indexed(self.query))
 
     def begin(self, at: AcrossStart, projects: int) -> None:
-        """Start there. The list has so many projects."""
+        """Start at a position of the list. `projects`: how many lanes share the first rows."""
         first, least = (_FIRST, _LEAST) if self.ids is None else (_FIRST_SPARSE, _LEAST)
         self.rest, self._floor = at.rest, _TOP
         if self._reads:
@@ -114,7 +118,7 @@ class Lane:
             self.after = self._key_in(at)
 
     def hold(self, issues: Iterable[Issue], at: AcrossStart) -> None:
-        """Hold all issues that can match, which were read, if they come after that start."""
+        """Hold those of these issues that come after a start. No other issue can match."""
         keys = [(key_of(each, self.query.sort), each) for each in issues]
         for key, issue in sorted(keys, key=lambda each: each[0].sorts_by, reverse=True):
             self.looked_at += 1
@@ -172,7 +176,7 @@ class Lane:
         other = int(at.project)
         if mine == other:
             return ListKey(at.value, at.index, at.issue_id)
-        # Of the same value, projects with higher ids come first, and the index before rows.
+        # Of the same value, entries of the index come before rows, then higher project ids first.
         if mine > other:
             return ListKey(at.value, at.index)
         return ListKey(at.value + 1) if at.index else ListKey(at.value, index=True)
@@ -184,7 +188,7 @@ class Lane:
         return Candidate(self._merge_key(row.key), row.key, row)
 
     def _read(self, rows: list[ListEntry]) -> Iterable[Candidate]:
-        """Return issues in the order of their numbers, with the times when they were first seen."""
+        """Yield the issues of these rows in the order of their numbers, with first-seen times."""
         ids = (each.key.issue_id for each in rows)
         issues, _ = issue_lists.read(self.visible, ids, until=False)
         self.units += len(rows)
@@ -193,7 +197,8 @@ class Lane:
                 yield self._seen_first(each.key, issue, each)
 
     def _seen_first(self, key: ListKey, issue: Issue, row: ListEntry | None = None) -> Candidate:
-        # Numbers rise with these times, but for events that overtook each other.
+        # A higher number mostly means a later time. Where it does not, use the time before, so that
+        # the lane stays sorted.
         seen = min(issue.first_seen, self._floor[0])
         self._floor = seen, False, self._number, ""
         return Candidate(self._floor, key, row, issue)

@@ -1,4 +1,4 @@
-"""Announce releases, and list them with those that events have.
+"""Announce releases, and list them together with the releases of events.
 
 A tool announces a release when it is built, says when it is released, and where it is deployed.
 Events of the release may come before or after. The order of releases takes both into account.
@@ -65,7 +65,7 @@ class ReleaseList:
 
 
 def find(visibles: Sequence[Visible], name: str) -> list[KnownRelease]:
-    """Return a release in each of these projects that knows it. Makes a call for 33 projects."""
+    """Return a release as each project that has it knows it. Makes a call for each 33 projects."""
     rows = store.read(visibles, name) if visibles else {}
     return [
         KnownRelease(project_id, each.release, each.announced)
@@ -77,7 +77,7 @@ def find(visibles: Sequence[Visible], name: str) -> list[KnownRelease]:
 def list_known(visible: Visible, start: str = "") -> ReleaseList:
     """Return the releases of a project that events have or that were announced.
 
-    Reads at most 1 MB of each. The part begins behind the hash `start`. Makes two calls.
+    Reads at most 1 MB of either kind. The part begins behind the hash `start`. Makes two calls.
     """
     seen = releases.list_releases(visible, start, pages=1, counted=False)
     by_name = {each.release: each for each in store.list_announced(visible)}
@@ -147,7 +147,10 @@ def deploy(
 def _change(
     visible: Visible, name: str, wanted: ReleaseChange, created_at: int | None
 ) -> tuple[KnownRelease, bool]:
-    """Change a release. `created_at`: announce it if the project does not know it, 0 for now."""
+    """Change a release, or announce it if the project does not know it.
+
+    `created_at` is when it was created, 0 for now. None: do not announce it.
+    """
     rights.check(visible, "settle")
     name = in_release(name).release
     if wanted.url and len(wanted.url) > _MAX_URL:
@@ -167,7 +170,7 @@ def _change(
 
 
 def _unannounced(visible: Visible, rows: ReleaseRows, name: str, created_at: int) -> Announced:
-    """Return what is announced of a release of which nothing is."""
+    """Return the first announcement of a release, before the wanted change."""
     at = created_at or visible.now_ms
     if rows.release:
         return Announced(name, rows.release.first_seen, rows.release.released_at)

@@ -1,9 +1,9 @@
 """Replace the minified frames of an event by original ones, within a bounded time.
 
-What this process knows costs no call: which compiled map a debug id leads to, where its blocks are,
-and what it has looked up. An unknown debug id costs one read of ArtifactsTable, an unknown map one
-read of its header, other positions one read of their blocks. Its first use is written down, and
-others once a day.
+The process caches which compiled map a key leads to, the headers of maps, and the positions that it
+has looked up. These cost no call. What is not cached costs one read each: of ArtifactsTable for
+keys, of a map for its header, and of its blocks for positions. The first use of a map is recorded,
+and later uses once a day.
 """
 
 import logging
@@ -24,9 +24,9 @@ from errata.store import artifacts, map_files
 
 logger = logging.getLogger("errata")
 
-# At an endpoint.
+# How many seconds an endpoint waits for original frames.
 MAX_S = 0.3
-# How long it is known that nothing was uploaded, and that something was.
+# How long a key is cached: one that leads to no map, and one that leads to a map.
 _ABSENT_MS = 10_000
 _PRESENT_MS = 300_000
 # What one read of a map fetches at most. The header of most maps is in the first bytes.
@@ -39,7 +39,7 @@ type _Position = tuple[str, str, int, int]  # of a compiled map: project, id, li
 
 
 class _CachedPointer(NamedTuple):
-    """What a key leads to (None: nothing), and until when this is believed."""
+    """What a key leads to (None: nothing), and until when this is cached."""
 
     until_ms: int
     pointer: Pointer | None
@@ -82,7 +82,7 @@ def apply_to(found: list[FrameCandidate], project_id: str, now_ms: int, most_s: 
 def _found_in_time(
     found: list[FrameCandidate], project_id: str, now_ms: int, most_s: float
 ) -> bool:
-    """Find the originals in another thread. Return whether it was quick enough.
+    """Find the originals in another thread. Return whether that succeeded within `most_s` seconds.
 
     A thread that is too slow continues. What it finds is cached for the next event.
     """
@@ -154,10 +154,9 @@ def _needs_release(candidate: FrameCandidate, pointers: Mapping[str, Pointer]) -
 def _find_pointers(
     of_files: Iterable[tuple[str, ...]], project_id: str, now_ms: int, *, may_call: bool
 ) -> dict[str, Pointer]:
-    """Return what keys lead to. `of_files` has those of each file, the best first.
+    """Return what keys lead to. `of_files` has the keys of each file, the best first.
 
-    A key is not looked up if a better one is known to lead somewhere: a build with debug ids has
-    no keys with its release.
+    Does not look up a key if a better one is cached with a pointer: only the best one is used.
     """
     known: dict[str, Pointer] = {}
     missing: dict[str, None] = {}
@@ -204,7 +203,7 @@ def _look_up(key: _MapKey, of_map: list[FrameCandidate], *, may_call: bool) -> N
     for each in unknown:
         block = blocks[id(each)]
         if block is not None and block not in content:
-            continue  # too far from the others
+            continue  # its block was too far from the others to be read
         original = (
             compiled.look_up(content[block], each.line, each.column) if block is not None else None
         )
@@ -212,7 +211,10 @@ def _look_up(key: _MapKey, of_map: list[FrameCandidate], *, may_call: bool) -> N
 
 
 def _head(key: _MapKey) -> tuple[CompiledMap | None, bytes]:
-    """Return the header of a compiled map, None if the map is deleted, and its first bytes."""
+    """Return the header of a compiled map, and the first bytes if they were read for it.
+
+    The header is None if the map is deleted.
+    """
     if key in _heads:
         return _heads[key], b""
     start = map_files.read_map(*key, 0, _FIRST_BYTES)
@@ -229,7 +231,8 @@ def _read_blocks(
 ) -> dict[int, bytes]:
     """Return blocks of a compiled map. Those that are not in its first bytes take one read.
 
-    The innermost frames come first. Blocks that are further away than `_MAX_SPAN` are left out.
+    If they are further apart than `_MAX_SPAN`, the blocks of the first frames are read, and the
+    others left out.
     """
     found: dict[int, bytes] = {}
     wanted: dict[int, Range] = {}
@@ -251,9 +254,9 @@ def _read_blocks(
 
 
 def _note_use(pointers: dict[str, Pointer], project_id: str, now_ms: int) -> None:
-    """Record the first use of artifacts, and others once a day.
+    """Record the first use of artifacts, and later uses once a day.
 
-    If that fails, the next process does it.
+    If that fails, another process records it later.
     """
     for key, pointer in pointers.items():
         never = pointer.used_at <= pointer.uploaded_at

@@ -1,4 +1,4 @@
-"""Understand terms about assignees: `assigned:me`, `assigned:#web`, `!assigned:*`."""
+"""Parse terms about assignees: `assigned:me`, `assigned:#web`, `!assigned:*`."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from errata.usecases.assignees import teams_of
 
 
 def asked(visible: Visible, term: Term) -> tuple[str, Callable[[str], bool]]:
-    """Return what the asked assignees begin with, and whether an assignee is one of them.
+    """Return how the assignees begin that a term asks for, and a function that tests an assignee.
 
     Raises:
         InvalidQueryError: there is no such team, or `me` is not a member.

@@ -1,8 +1,8 @@
 """Refuse events of a project while DynamoDB throttles its partition of the events table.
 
 All events of a project share a partition, which takes 1,000 write units a second. Above that,
-DynamoDB throttles. Repeated calls would keep the clients waiting. So the events that come before
-the next full second, with which the partition takes more again, are refused without a call.
+DynamoDB throttles, and more calls would only keep clients waiting. So after a throttled call, the
+project's events are refused without a call until the next full second.
 """
 
 from errata.caches import BoundedDict

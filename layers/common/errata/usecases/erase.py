@@ -53,10 +53,10 @@ class Progress:
     """How far an erasure is.
 
     Attributes:
-        receipt: with what earlier, interrupted runs have done.
-        doing: what comes next, in words.
-        events_read: in this run.
-        unreadable: events that cannot be read, and stay.
+        receipt: what was done, also by earlier, interrupted runs.
+        doing: what is done now, in words; "" at the end.
+        events_read: how many events this run has read.
+        unreadable: how many events cannot be read, and stay.
         others: other values by which the deleted events named their user, such as `id 42`.
     """
 
@@ -112,7 +112,7 @@ def finish(project: Project, value: str) -> None:
 
 
 def searches_texts(value: str) -> bool:
-    """Return whether texts are searched for a value. A short value is not searched."""
+    """Return whether texts are searched for a value. They are not if it is short."""
     return Person(value).in_texts
 
 
@@ -152,7 +152,7 @@ def _erase(run: _Run) -> Iterator[Progress]:
 
 
 def _wait(run: _Run) -> Iterator[Progress]:
-    """Wait until digest has counted the changed events. It may still write their old texts."""
+    """Wait until digest has counted the changed events. Until then it may write their old texts."""
     until_ms = run.newest + DIGESTED_MS
     while now_ms() < until_ms:
         run.progress.doing = f"waiting {(until_ms - now_ms()) // 1000} s for digest"
@@ -182,7 +182,7 @@ def _erase_events(run: _Run, page: list[TypedItem]) -> None:
         received = received_ms(item["sk"]["S"], fields)
         if run.person.is_user(fields):
             if not run.dry:
-                # Before the event: afterwards, nothing says that it had some.
+                # Before the event is deleted: afterwards, nothing says that it had attachments.
                 attachments.erase(run.of.project_id, cast(Fields, fields))
             theirs.append(item)
             newest = max(newest, received)
@@ -314,7 +314,7 @@ def _erase_attempts(run: _Run) -> None:
 
 
 def _erase_dead_letters(run: _Run) -> None:
-    """Replace messages that nobody could send. A message that another command holds is missed."""
+    """Rewrite messages in the dead-letter queue. Misses those that another command holds."""
     url = settings().webhook_dead_letter_url
     held: dict[str, QueueMessage] = {}
     try:

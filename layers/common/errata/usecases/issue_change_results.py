@@ -95,14 +95,14 @@ def undo(work: Work, *, change: str, seconds: float = 1.0) -> Result:
 
 
 def count(work: Work, *, query: str) -> Result:
-    """Return how many issues a query finds: what a change of them asks first."""
+    """Return how many issues a query finds. The command asks this before it changes them."""
     if _named(work, query):
         return Result({"count": 1})
     return Result({"count": sum(1 for _ in issues.matching(work.visible, read_query(query)))})
 
 
 def peek(work: Work, *, issue: str) -> Result:
-    """Return an issue with few calls: what a change of it asks first."""
+    """Return an issue, with few calls. The command asks this before it deletes the issue."""
     found = short_ids.find(work.project, work.visible, issue)
     return Result(to_json(found, work.project))
 

@@ -1,9 +1,9 @@
 """Page through the issues of a status, in an order, however many there are.
 
 Rows and an index have the order (`errata.store.issue_lists`), and a page reads only its own part of
-them. Issues are sorted exactly within a page, and by their rank across pages. A rank is coarse: an
-issue may be a page too early or too late among issues whose numbers differ by less than 5 %, or
-their times by less than two minutes.
+them. Issues are sorted exactly within a page, and by their rank across pages. A rank is coarse: two
+issues may be on each other's page if their numbers differ by less than 5 %, or their times by less
+than two minutes.
 
 Issues that have not changed since release 0.1.0 have no rows. They follow at the end, most recently
 seen first.
@@ -31,7 +31,8 @@ _MAX_BATCHES = 3
 _ROWS, _NUMBER_ROWS, _ROWS_OF_EACH = 6, 3, 2
 # For these limits, a smaller page counts as this many issues.
 _MIN_PAGE = 50
-# Rising issues sort by how many times as many events they have. More than every time of last seen.
+# Rising issues sort by how many times their usual number of events they have, up to the first
+# number. The second is more than every last-seen time.
 _MOST_TIMES, _TIMES_MS = 400, 2 * 10**12
 # Each batch after the first reads this many issues more than are still needed.
 _SPARE = 10
@@ -77,7 +78,7 @@ def sort_key(issue: Issue, sort: str, now_ms: int = 0) -> tuple[int, str]:
 
 
 def _rise(issue: Issue, now_ms: int) -> int:
-    """Return how many times as many events as usual a rising issue has. 0 if it is not rising."""
+    """Return how many times its usual events a rising issue has, at least 1; 0 for other issues."""
     if not issue.buckets.is_rising(now_ms):
         return 0
     usual = max(1, issue.buckets.usual_hour(now_ms))
@@ -149,7 +150,7 @@ def look(
 
 
 def is_indexed(query: IssueQuery) -> bool:
-    """Return whether a list reads the index, which has the issues without rows, too."""
+    """Return whether a list reads the index, which also has the issues without rows."""
     return query.sort == ranks.LAST_SEEN and query.status in (OPEN, "all")
 
 
@@ -158,8 +159,8 @@ def _sorted_part(
 ) -> tuple[ListedIssues, int]:
     """Return the issues of a page that have rows or are in the index.
 
-    At the end of these, also returns a time: the other issues were last seen before it. 0 if there
-    are no others.
+    Also returns a time at the end of these: all other issues were last seen before it. 0 if there
+    are no others, and before the end.
     """
     times = _NUMBER_ROWS if query.sort == ranks.FIRST_SEEN else _ROWS
     times = times if query.status != "all" else _ROWS_OF_EACH
@@ -167,7 +168,7 @@ def _sorted_part(
     found, stopped = next_rows(visible, query, after, most)
     indexed = is_indexed(query)
     if not found and stopped is None and after is None and query.status in (OPEN, "all"):
-        # The index is empty, too, or all of its issues are without rows.
+        # There are no rows. All issues may be without rows, unless the index is what was read.
         return ListedIssues(), 0 if indexed else store.TOP
     batches = _MAX_BATCHES if query.status != "all" else 1
     asked = query.statuses
@@ -188,7 +189,7 @@ def next_rows(
     """
     listed = ranks.LISTED if query.status == "all" else (query.status,)
     return _merged(
-        # The index also has ignored issues that are open when a time has come.
+        # An issue that is ignored until a time is open after it. The index still calls it ignored.
         store.from_index(visible, {*query.statuses, IGNORED}, after, most)
         if status == OPEN and query.sort == ranks.LAST_SEEN
         else store.from_rows(visible, query.sort, status, after, most)
@@ -265,7 +266,7 @@ def _checked(
 
 
 def _enough(found: Sequence[ListEntry], needed: int) -> Sequence[ListEntry]:
-    """Return the first candidates, enough even if all that may have expired really have."""
+    """Return the first entries: enough even if all those have expired that may have."""
     alive = 0
     for n, each in enumerate(found[:MAX_PAGE]):
         alive += each.alive

@@ -5,7 +5,7 @@ A search goes through the issues in parts, in one of three ways:
 - `VALUE_ROWS`: the issues that had a rare value. They are one part, unless their rows are so large
   that reading them all would cost too much. Then parts are ranges of ids.
 - `TEXTS`: the issues whose number rows have rare words. Parts are ranges of numbers, newest first.
-- `LIST`: all issues of a status, in the order of the list. Value rows leave most of them out.
+- `LIST`: all issues of a status, in the order of the list. Value rows rule many out unread.
 
 Each part is sorted, and every term is checked with the issue itself. If rising issues come first,
 the first part of a list has all issues that were seen within an hour: no other can be rising.
@@ -41,13 +41,13 @@ from errata.usecases.search_terms import SearchWords, ValueTerm, holds, narrowed
 _UNIT = 2 * 4096
 # Bytes of an issue's row beside its texts, names and filters; of a name and its number.
 _ISSUE_BYTES, _NAME_BYTES = 1_500, 10
-# Issues that are read to be sorted at once. With words, each may cost two read units.
+# The most issues that are read and sorted as one part. With words, each may cost two read units.
 _FEW, _FEW_WITH_WORDS = 600, 300
-# Members that are read for a part, to add up the numbers of their heads.
+# The most members that are read for a part, to add up the numbers of their heads.
 _MOST_MEMBERS = 300
-# A page begins no further part when it has spent so many read units.
+# A page begins no further part at the first number of read units, or if it may exceed the second.
 _ENOUGH_UNITS, _MOST_UNITS = 700, 1_000
-# A part that is sorted at once may read issues up to here.
+# A part reads no more issues when the page has spent about this many read units.
 _MOST_OF_ISSUES = 900
 # How many rows of a list a part has: if value rows leave most of them out, and otherwise. Number
 # rows have a text, so fewer are read.
@@ -86,7 +86,10 @@ class _Matches:
 
 @dataclass(slots=True)
 class _Texts:
-    """Issues whose number rows may have the words: number, id and text of each, newest first."""
+    """Issues whose number rows may have the words: number, id and text of each, newest first.
+
+    `numbers` has those of all rows that were looked at; `stopped` is the last one, 0 at the end.
+    """
 
     found: list[tuple[int, str, str]]
     numbers: list[int]
@@ -156,7 +159,7 @@ class _Search:
                 page.following = None
                 break
             at = page.following = SearchStart(at.kind, matches.following)
-            # The next part is taken to cost as much as this one.
+            # Assume that the next part costs as much as this one.
             enough = self.spent >= _ENOUGH_UNITS or self.spent + matches.units > _MOST_UNITS
             if enough or len(page.issues) == self.query.limit:
                 break
@@ -175,7 +178,7 @@ class _Search:
         few = _FEW_WITH_WORDS if self.words else _FEW
         ids = self._ids()
         if at is None or at.kind == VALUE_ROWS:
-            # Later pages do the same, also if events have added issues since.
+            # Later pages do as the first one, even if events have added issues since.
             if ids is not None and (at or len(ids) <= few):
                 return at or SearchStart(VALUE_ROWS)
             at = None
@@ -187,7 +190,7 @@ class _Search:
         return at or SearchStart(LIST)
 
     def _ids(self) -> set[str] | None:
-        """Return the ids of all issues that can match, None if the values do not say so."""
+        """Return the ids of all issues that can match, None if values do not narrow them."""
         some = [set(each.seen.at) for each in self.values if each.narrows]
         return set.intersection(*some) if some else None
 
@@ -209,7 +212,7 @@ class _Search:
         return _Matches(found, looked_at, units + more, following)
 
     def _read_some(self, ids: Sequence[str], spent: float = 0) -> tuple[list[Issue], int, int]:
-        """Read issues until that has cost enough: only those with large rows do.
+        """Read issues, fewer than all if they cost too much because their rows are large.
 
         `spent`: what the part has cost so far. Also returns how many ids were looked at, and the
         read units.
@@ -226,7 +229,7 @@ class _Search:
             looked_at += len(some)
             # Words may cost as many units as there are issues.
             cost = units + (len(found) if self.words else 0)
-            # The next ones are taken to be as large as those so far.
+            # Assume that the next ones are as large as those so far.
             left = _MOST_OF_ISSUES - self.spent - spent - cost
             size = min(BATCH_GET, int(left * looked_at / cost))
         return found, looked_at, units
@@ -251,7 +254,7 @@ class _Search:
             stopped = next(n for n, each, _ in some if each == last_id)
         found = [each for each in self._checked(issues) if self.words.hold(each, rows[each.id])]
         looked_at = sum(number >= stopped for number in texts.numbers)
-        # Heads that are found by their members have no number of their own here.
+        # Heads that were found by their members have the number `_TOP` here, so continue by id.
         following = ListStart(stopped, last_id if stopped == _TOP else "") if stopped else None
         return _Matches(found, looked_at, texts.units + units, following)
 
@@ -270,7 +273,7 @@ class _Search:
         after = start.issue_id if start else ""
         of_members = self._by_members(after) if start is None or after else []
         heads = {each for _, each, _ in self._by_members()}
-        # These heads are in the first part. So their own words need not match alone.
+        # The first part has these heads, whether or not their own words match.
         rows_of = [row for row in rows if row[1] not in heads and self.words.may_hold(row[2])]
         return _Texts(
             [row for row in of_members + rows_of if ids is None or row[1] in ids],
@@ -280,7 +283,7 @@ class _Search:
         )
 
     def _by_members(self, after: str = "") -> list[tuple[int, str, str]]:
-        """Return heads after an id of which a member may match, as texts with the top number."""
+        """Return heads after an id, with the text of a member that may match, and number `_TOP`."""
         some = [e for e in self.members if e.head_id > after and self.words.may_hold(e.text)]
         return [(_TOP, e.head_id, e.text) for e in sorted(some, key=lambda e: e.head_id)]
 
@@ -293,11 +296,11 @@ class _Search:
     # -------------------------------------------------------------- parts of a list
 
     def _of_list(self, start: ListStart | None) -> _Matches:
-        """Return a part of a list. It has all further issues that may be rising, if it can."""
+        """Return a part of a list. If rising issues come first, it has all of these that it can."""
         part = self._some_of_list(start)
         while self._may_rise(part.following) and part.units < _ENOUGH_UNITS:
             more = self._some_of_list(part.following)
-            # An issue may move between the two.
+            # An issue may move between the two reads.
             issues = {each.id: each for each in (*part.issues, *more.issues)}
             part = _Matches(
                 list(issues.values()),
@@ -348,7 +351,7 @@ class _Search:
 
 
 def _units_of(issue: Issue) -> int:
-    """Return about how many read units the row of an issue costs, rather too many."""
+    """Return an estimate of the read units that an issue's row costs, rather too high."""
     names = (*issue.environments, *issue.releases, *issue.servers)
     texts = (
         *(issue.fingerprint, issue.title, issue.culprit, issue.exception_class),

@@ -149,7 +149,7 @@ def generate(name: str, address: str) -> str:
 
 
 def errors(key: str, since: int, address: str) -> str:
-    """Return the response to `action=errors`: errors with a number above `since`, if they fit."""
+    """Return the response to `action=errors`: as many errors above the number `since` as fit."""
     at_ms = now_ms()
     found = _known(key, address, at_ms)
     if found is None:
@@ -224,7 +224,7 @@ def _look_up(key: str, at_ms: int) -> Access | None:
     found = access.find(key, at_ms)
     if found.dsn:
         raise ForbiddenError(
-            "hash: this is the key of a DSN, which is for SDKs alone; use an API key"
+            "hash: this is the key of a DSN, which only SDKs can use; use an API key"
         )
     if found.revoked:
         raise ForbiddenError("hash: this key was revoked")

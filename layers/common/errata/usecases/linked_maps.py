@@ -21,9 +21,9 @@ from errata.usecases import apply_maps, text_frames
 logger = logging.getLogger("errata")
 
 FETCHING = "Its source map is being fetched. Read the event again in a minute."
-LATE = "The source map was fetched more than an hour after this event: its URL may have another."
+LATE = "The source map was fetched more than an hour after this event. It may be of a newer build."
 _LATE_MS = 3_600_000
-# How long a process knows that it has asked for a map, and why one is not there.
+# How long a process caches that it has asked for a map, and why a map is not there.
 _ASKED_MS = 600_000
 _REASON_MS = 10_000
 
@@ -34,9 +34,9 @@ _reasons = BoundedDict[_FetchKey, tuple[int, str]](max_entries=2_000)  # until w
 
 
 def ask_for(events: Iterable[Stored], now_ms: int) -> None:
-    """Have the source maps fetched that these events name, if nobody has asked for them yet.
+    """Ask for the source maps that these events name, unless somebody has asked for them already.
 
-    If the store fails, the reader of an event asks for its map.
+    If the store fails, only logs it: whoever reads an event asks for its map again.
     """
     for event in events:
         url = _url(event)
@@ -54,10 +54,10 @@ def ask_for(events: Iterable[Stored], now_ms: int) -> None:
 
 
 def complete(event: Stored, now_ms: int, most_s: float) -> None:
-    """Set `frames` of an event to its original frames, as far as its source map says them.
+    """Set `frames` of an event to those of its stack trace, as original frames where possible.
 
-    Each has the frame of the stack trace in `sent`, or says in `minified` why it is as it was sent.
-    No-op for events that name no source map, or have one with them. Takes about `most_s` seconds.
+    An original frame has the sent one in `sent`. Others say in `minified` why they are as sent.
+    No-op for events that name no source map, or contain one. Takes at most about `most_s` seconds.
 
     Raises:
         StoreError: the event is unchanged.
@@ -83,7 +83,7 @@ def complete(event: Stored, now_ms: int, most_s: float) -> None:
 
 
 def _url(event: Stored) -> str:
-    """Return the URL of an event's source map, "" if it names none that counts."""
+    """Return the URL of an event's source map, "" if it names none, or contains a source map."""
     url = event.fields.get("source_map_url")
     return url if isinstance(url, str) and "source_map" not in event.fields else ""
 

@@ -121,9 +121,9 @@ def invite_again(
 
 @audit.recorded("second factor turned off", "email")
 def end_second_factor(organization_id: str, email: str) -> Member:
-    """Turn off the second factor of a member who has lost it. For operators alone.
+    """Turn off the second factor of a member who has lost it. Only operators may do this.
 
-    An account may belong to several organizations. So an admin of one of them may not do this.
+    An account may belong to several organizations, so an admin of one of them may not.
 
     Raises:
         InvalidInputError: they sign in with an identity provider.

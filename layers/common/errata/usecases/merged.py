@@ -19,9 +19,9 @@ def head_of(visible: Visible, issue: Issue) -> Issue | None:
 
 
 def with_members(visible: Visible, found: Sequence[Issue], most: int = BATCH_GET) -> list[Issue]:
-    """Return issues, heads with the sum of their members. Makes no call if there is no head.
+    """Return issues. Heads have the sum of their members. Makes no call if there is no head.
 
-    Reads at most `most` members. Heads for which more would be needed have their own numbers.
+    Reads at most `most` members. Heads whose members are too many keep their own numbers.
     """
     return across_with_members([(visible, each) for each in found], most)
 
@@ -29,7 +29,7 @@ def with_members(visible: Visible, found: Sequence[Issue], most: int = BATCH_GET
 def across_with_members(
     found: Sequence[tuple[Visible, Issue]], most: int = BATCH_GET
 ) -> list[Issue]:
-    """Do what `with_members` does for issues of several projects, each with its own limits."""
+    """Do what `with_members` does, for issues of several projects, each with its `Visible`."""
     wanted: list[tuple[Visible, str]] = []
     for visible, issue in found:
         if len(wanted) + len(issue.members) <= most:

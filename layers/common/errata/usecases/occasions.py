@@ -37,7 +37,7 @@ def occasions(
         elif was is None and issue.opened_by == events[0].id:
             yield Occasion(NEW, events[0], issue)
         if issue.status == IGNORED:
-            continue  # of an ignored issue, only that it wakes is told
+            continue  # people are told only that an ignored issue is open again
         if _begins_to_rise(was, issue):
             yield Occasion(RISING, _first(RISING, "", was, events), issue)
         for kind, threshold in reached(thresholds, was, issue):
@@ -52,7 +52,10 @@ def _begins_to_rise(before: Issue | None, after: Issue) -> bool:
 
 
 def _first(kind: str, threshold: str, before: Issue | None, events: Sequence[Stored]) -> Stored:
-    """Return the first event with which an issue has reached something; else the last one."""
+    """Return the event with which an issue begins to rise or reaches a threshold.
+
+    Returns the last one if none does.
+    """
     buckets = before.buckets.copy() if before else Buckets()
     users = before.users if before else b""
     most, _, minutes = threshold.partition("/")

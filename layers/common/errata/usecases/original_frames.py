@@ -1,4 +1,4 @@
-"""Show the original frames of events that are read: with the code around them, or why they are not.
+"""Show the original frames of events that are read, with the code around them, or say why not.
 
 Events whose source maps arrived later are symbolicated now. They stay stored as they are, and their
 issue stays the same: it was decided when they arrived.
@@ -34,7 +34,7 @@ _parts = BoundedDict[_PartKey, bytes](max_entries=_MAX_PARTS_KNOWN)
 
 @dataclass(slots=True)
 class Limits:
-    """What the reads of one request may take: parts of texts, and seconds."""
+    """How much the reads of one request may take: parts of source texts, and seconds."""
 
     parts: int = 40
     most_s: float = 3.0
@@ -106,7 +106,7 @@ def _in_words(frame: Fields) -> str:
 
 
 def _explain(visible: Visible, event: Stored, limits: Limits) -> None:
-    """Symbolicate what was not when the event arrived. Say of the rest why not."""
+    """Symbolicate frames that were not when the event arrived. The rest say why in `minified`."""
     found = frames.candidates(event.fields)
     if not found:
         return
@@ -166,5 +166,5 @@ def _part(project_id: str, map_id: str, where: Range, limits: Limits) -> bytes |
 
 
 def clear_cache() -> None:
-    """Drop the texts that this process knows."""
+    """Drop the cached parts of source texts."""
     _parts.clear()

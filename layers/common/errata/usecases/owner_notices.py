@@ -32,7 +32,7 @@ logger = logging.getLogger("errata")
 
 # A trimmed event is stored.
 _TOLD = frozenset(REASONS) - {"trimmed"}
-# A project is far above its usual with so many times the mean of its hours.
+# A project has far more events than usual if it has this many times the mean of its hours.
 FAR_ABOVE = 10
 _USUAL_DAYS = 7
 _FOOTER = (
@@ -131,7 +131,7 @@ def _tell_of_flood(project_id: str, number: int, at_ms: int) -> None:
 
 
 def _usual_hour(project_id: str, at_ms: int) -> float:
-    """Return the mean number of a project's events in an hour, of the seven days before today."""
+    """Return a project's mean number of events in an hour, over the seven days before today."""
     generation = find_watermark(project_id).generation
     pk = issues_partition(project_id, generation)
     days = [day_of(at_ms - n * DAY_MS) for n in range(1, _USUAL_DAYS + 1)]

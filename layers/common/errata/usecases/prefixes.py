@@ -27,7 +27,7 @@ def issue(visible: Visible, prefix: str) -> Issue | None:
     A text without a letter is an issue's number.
 
     Raises:
-        AmbiguousError: several issues begin so.
+        AmbiguousError: the ids of several issues begin with it.
     """
     if not _ISSUE.fullmatch(prefix):
         return None
@@ -42,7 +42,7 @@ def event(visible: Visible, prefix: str) -> Stored | None:
     """Return the event whose id begins with a text of at least eight digits.
 
     Raises:
-        AmbiguousError: several events begin so.
+        AmbiguousError: the ids of several events begin with it.
     """
     if not _EVENT.fullmatch(prefix) or sdk_event_id(prefix):
         return None

@@ -3,7 +3,7 @@
 An execution environment takes some tokens with one write and spends them from memory. The first
 lease has one token. After each lease that is used up in time, the next one has `GROWTH` times as
 many, up to a twentieth of the tokens of a minute; after one that is not, half as many. After
-`LEASE_MS`, the rest of a lease is lost. So a key never has more than its rate, and one lease for
+`LEASE_MS`, the rest of a lease is lost. So a key never gets more than its rate plus one lease for
 each execution environment. See docs/decisions/0061-sdk-endpoint-url.md.
 """
 
@@ -17,13 +17,13 @@ from errata.usecases import rate_limit
 LEASE_MS = 5_000
 # A burst of a hundred events takes five leases. Each is a write that its event waits for.
 GROWTH = 4
-# A lease has at most this part of the tokens of a minute.
+# A lease has at most 1 / PART of the tokens of a minute.
 PART = 20
 
 
 @dataclass(slots=True)
 class RateLease:
-    """Tokens that this process has taken at `taken_at`: `left` of `size`."""
+    """The `size` tokens that this process took at `taken_at`. `left` of them are not spent."""
 
     left: int
     size: int
@@ -46,7 +46,7 @@ def take_for_key(access: Access, now_ms: int) -> None:
     """Count one request against a key.
 
     Raises:
-        RateLimitedError: the key has reached its rate limit. Costs no call once that is known.
+        RateLimitedError: the key has reached its rate limit. While that is cached, costs no call.
     """
     bucket = rate_limit.bucket_of(access)
     with _lock:

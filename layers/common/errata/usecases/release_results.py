@@ -12,7 +12,7 @@ from errata.protocol.read import iso, milliseconds
 from errata.usecases import issues, releases
 from errata.usecases.results import Result, Work
 
-# Issues of a kind that the text shows.
+# The most issues of each kind that the command prints.
 _MOST = 10
 
 
@@ -23,7 +23,7 @@ def list_(work: Work) -> Result:
 
 
 def show(work: Work, *, release: str, compare_with: str = "") -> Result:
-    """Return whether a release is worse than another one, and what is new in it."""
+    """Return a release compared with another one: its new, regressed and resolved issues."""
     project = work.project
     view = releases.show(work.visible, release, compare_with, pages=None)
     this, before, older = view.this, view.before, view.older
@@ -59,7 +59,7 @@ def show(work: Work, *, release: str, compare_with: str = "") -> Result:
 
 
 def set_(work: Work, *, release: str, released: str) -> Result:
-    """Say when a release was released: a time in ISO 8601, or `none`."""
+    """Set when a release was released: a time in ISO 8601, or `none`."""
     at_ms = 0 if released == "none" else milliseconds(released)
     if at_ms is None or not 0 <= at_ms <= work.visible.now_ms:
         text = "Give a time that has passed in ISO 8601, such as 2026-11-26T10:00:00Z."

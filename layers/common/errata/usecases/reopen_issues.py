@@ -28,10 +28,10 @@ def reopen(
     first_seen: Callable[[str], int],
     members: Sequence[Issue] = (),
 ) -> Activity | None:
-    """Open a settled issue if one of these new events says so. Return the activity.
+    """Open a settled issue if one of these new events reopens it. Return the activity.
 
-    The issue has not counted them yet, and neither have the `members` that are merged into it. The
-    events are those of all. `first_seen` returns when a release was first seen.
+    Returns None if none does. `events` are those of the issue and of the `members` merged into it.
+    None of them has counted these events yet. `first_seen` returns when a release was first seen.
     """
     total = whole(issue, members)
     if total is not issue:
@@ -59,7 +59,8 @@ def _regress(
 ) -> Activity | None:
     """Open a resolved issue again if an event was received after it was resolved.
 
-    If it is resolved in a release, not if the event is from an older one, or from none.
+    If it is resolved in or after a release, the release of the event must be late enough, too
+    (`errata.models.settled.reopens`).
     """
     for event in events:
         received_ms = minted_ms(event.id)
@@ -71,7 +72,7 @@ def _regress(
 
 
 def _wake(issue: Issue, events: Sequence[Stored]) -> Activity | None:
-    """Open an ignored issue again if what it was ignored until has happened."""
+    """Open an ignored issue again if the condition until which it is ignored has come true."""
     event = _waker(issue, events)
     if event is None:
         return None
@@ -83,7 +84,10 @@ def _wake(issue: Issue, events: Sequence[Stored]) -> Activity | None:
 
 
 def _waker(issue: Issue, events: Sequence[Stored]) -> Stored | None:
-    """Return the first event with which what an issue is ignored until has happened."""
+    """Return the event that wakes an ignored issue, None if none of them does.
+
+    That is the first one with which the condition until which it is ignored has come true.
+    """
     match issue.ignored_until:
         case "time":
             late = (each for each in events if minted_ms(each.id) >= issue.ignored_number)

@@ -29,5 +29,5 @@ def of_sdk(fields: Event, happened_ms: int) -> FailureMark | None:
 
 
 def common_kind(kind: str) -> str:
-    """Return a type as SDKs and runtimes both say it: without package and pointer."""
+    """Return an exception type as both SDKs and runtimes write it: without package and `*`."""
     return kind.replace("::", ".").rpartition(".")[2].lstrip("*")

@@ -99,13 +99,13 @@ def authenticate(
 
 
 def split_cookie(cookie: str) -> tuple[str, str]:
-    """Return the hash of the user and the secret in a cookie, "" for both if they are not there."""
+    """Return the hash of the user and the secret in a cookie. Both are "" if one is missing."""
     user, _, secret = cookie.partition(_SEPARATOR)
     return (user, secret) if user and secret else ("", "")
 
 
 def is_fresh(session: Session, user: str, now_ms: int) -> bool:
-    """Return whether a session is that of a user's cookie, and need not be renewed yet."""
+    """Return whether a session has not ended, need not be renewed, and belongs to a user's hash."""
     lasts = min(session.expires_at, session.fresh_until) > now_ms
     return lasts and user_hash(session.email) == user
 

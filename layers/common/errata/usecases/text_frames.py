@@ -1,4 +1,4 @@
-"""Make frames of the text of a stack trace in JavaScript, for source maps that an event brings."""
+"""Parse the text of a JavaScript stack trace into frames, for the source map of an event."""
 
 from errata.models.event import Event, Fields
 from errata.protocol import stacktrace
@@ -7,7 +7,7 @@ from errata.sourcemaps.frames import FrameCandidate
 
 
 def candidates(event: Event) -> list[FrameCandidate]:
-    """Return the frames of an event's stack trace, outermost first, those of its first exception.
+    """Return the frames of the first exception in an event's stack trace, outermost first.
 
     `minified_stack` comes before `stack_trace`. Returns [] if the text is no such stack trace.
     """
@@ -28,7 +28,7 @@ def candidates(event: Event) -> list[FrameCandidate]:
 
 
 def of_one_file(found: list[FrameCandidate], file: str) -> list[FrameCandidate]:
-    """Return the candidates of the generated file that a source map is of.
+    """Return the candidates that are in the generated file of a source map.
 
     This is the file with the name `file`. If no frame is in it, or the map does not say, it is the
     file of the innermost frame that has a position. The other frames say in `minified` that the map

@@ -26,10 +26,10 @@ from errata.usecases.access import hash_key
 from errata.usecases.members import find_user
 from errata.usecases.projects import check_texts
 
-# Of an organization, and of each member in an organization.
+# The most tokens of an organization itself, and of each of its members.
 MAX_TOKENS = 50
 MAX_DAYS = 3650
-# When a token was last used is at most this old.
+# The time of the last use of a token is stored again if the stored one is older than this.
 _USE_MS = 3_600_000
 
 
@@ -98,8 +98,8 @@ def create(
 def list_tokens(organization_id: str, member: str | None = None) -> list[Token]:
     """Return an organization's tokens, oldest first.
 
-    `member`: only those of this member, or of the organization itself (""). A token that was just
-    created may be missing.
+    `member`: only those of this member, or those of the organization itself (""); None: all. A
+    token that was just created may be missing.
 
     Raises:
         NotFoundError: there is no such organization.
