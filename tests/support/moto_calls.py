@@ -3,19 +3,20 @@
 DynamoDB's calls on rows, which are almost all calls, go to the method of moto that implements them.
 Their parameters and results are copied, and not written as JSON and read again, twice. Other calls
 are requests whose bodies are those that would be sent, without HTTP around them: no signatures, no
-headers, no search for a service by its URL.
+headers, no search for a service by its URL. Those of some other services go to moto by their URL,
+but without signatures, checksums and attempts.
 """
 
 import copy
 import marshal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore import handlers
-from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.awsrequest import AWSResponse, HeadersDict, create_request_object
 from botocore.client import BaseClient
 from botocore.parsers import ResponseParserFactory
 from moto.core.exceptions import ServiceException
@@ -46,7 +47,7 @@ _OPERATIONS = {name: (camelcase_to_underscores(name), found) for name, found in 
 _REQUEST = {"method": "POST", "values": {}, "url_path": "/", "url_params": {}}
 _make_api_call: Any = vars(BaseClient)["_make_api_call"]
 _call_dynamodb: Any = vars(DynamoHandler)["call_action"].__wrapped__
-_parser: Any = ResponseParserFactory().create_parser("json")
+_parser: Any = cache(ResponseParserFactory().create_parser)
 # The clients that send requests over HTTP.
 _over_http: set[int] = set()
 _calls = 0
@@ -136,6 +137,27 @@ def call(model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dic
     return response, _parsed(model, status, response.headers, content)
 
 
+def send(
+    model: Any, params: dict[str, Any], request_signer: Any, **_: Any
+) -> tuple[AWSResponse, dict[str, Any]] | None:
+    """Pass a request to moto by its URL, and return its response and what botocore reads in it.
+
+    None outside moto, and without credentials.
+    """
+    if not botocore_stubber.enabled or request_signer._credentials is None:
+        return None
+    url = params["url"]
+    named = {name: value.encode() for name, value in params["headers"].items()}
+    request = create_request_object({**params, "headers": named})
+    answer = botocore_stubber.process_request(request.prepare())
+    if answer is None:
+        return None
+    status, headers, body = answer
+    response: Any = AWSResponse(url, status, HeadersDict(headers), None)  # type: ignore[arg-type]
+    response._content = body if isinstance(body, bytes) else body.encode()
+    return response, _parsed(model, status, response.headers, response._content)
+
+
 def _handler(handler: Any, url: str) -> Any:
     """Return moto's handler with what it would take from a request, except body and headers."""
     handler.current_account = DEFAULT_ACCOUNT_ID
@@ -148,16 +170,26 @@ def _handler(handler: Any, url: str) -> Any:
 def _parsed(model: Any, status: int, headers: Any, content: bytes) -> dict[str, Any]:
     """Return what botocore reads in a response."""
     received = {"headers": headers, "body": content, "status_code": status}
-    parsed: dict[str, Any] = _parser.parse(received, model.output_shape)
+    parser = _parser(model.service_model.resolved_protocol)
+    parsed: dict[str, Any] = parser.parse(received, model.output_shape)
     if status >= 300:
         # An error's own members, such as CancellationReasons.
         shape = model.service_model.shape_for_error_code(parsed["Error"]["Code"])
-        parsed.update(_parser.parse(received, shape) if shape else {})
+        parsed.update(parser.parse(received, shape) if shape else {})
     return parsed
 
 
 # As moto adds its own. Clients that exist already do not have these.
-_DIRECTLY = [(f"before-call.{service}", call) for service in ("dynamodb", "sqs")]
+_DIRECTLY = [
+    *((f"before-call.{service}", call) for service in ("dynamodb", "sqs")),
+    *(
+        (f"before-call.{service}", send)
+        for service in (
+            *("api-gateway", "cloudformation", "cloudwatch-logs", "eventbridge", "scheduler"),
+            *("sesv2", "ssm"),
+        )
+    ),
+]
 handlers.BUILTIN_HANDLERS.extend(_DIRECTLY)
 
 

@@ -1,9 +1,10 @@
 """What the tests do to make moto faster changes nothing that it returns."""
 
 import copy
+import json
 import re
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
 from functools import cache
 from typing import Any
 
@@ -380,3 +381,42 @@ def test_an_rsa_key_is_the_one_that_was_asked_for() -> None:
         keys = [RSAKey.import_key(value) for value in (one, other, one)]
     assert keys[0] is keys[2]
     assert [key.as_dict(private=True)["d"] for key in keys[:2]] == [one["d"], other["d"]]
+
+
+def stacks(client: Callable[[str], Any]) -> Iterator[Any]:
+    """Call a service of each protocol, and yield what comes back and is not random."""
+    ssm, gateway, stacks = client("ssm"), client("apigateway"), client("cloudformation")
+    ssm.put_parameter(Name="/a", Value="é", Type="SecureString", Tags=[{"Key": "k", "Value": "v"}])
+    yield ssm.get_parameter(Name="/a", WithDecryption=True)["Parameter"]["Value"]
+    api = gateway.create_rest_api(name="é")["id"]
+    yield [each["name"] for each in gateway.get_rest_apis(limit=1)["items"]]
+    queue = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
+    stacks.create_stack(StackName="s", TemplateBody=json.dumps(queue))
+    yield [each["StackName"] for each in stacks.describe_stacks(StackName="s")["Stacks"]]
+    for call, asked in (
+        (ssm.get_parameter, {"Name": "/b"}),
+        (gateway.get_rest_api, {"restApiId": "x"}),
+        (gateway.get_resource, {"restApiId": api, "resourceId": "é/x"}),
+        (stacks.describe_stacks, {"StackName": "b"}),
+    ):
+        with pytest.raises(ClientError) as raised:
+            call(**asked)
+        response: Any = raised.value.response
+        yield str(raised.value), response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_without_signatures_every_call_returns_the_same() -> None:
+    def found(http: bool) -> list[Any]:
+        with mock_aws(), ExitStack() as stack:
+            session, made = botocore.session.get_session(), dict[str, Any]()
+
+            def client(service: str) -> Any:
+                if service not in made:
+                    made[service] = session.create_client(service)
+                    if http:
+                        stack.enter_context(over_http(made[service]))
+                return made[service]
+
+            return list(stacks(client))
+
+    assert found(http=False) == found(http=True)
