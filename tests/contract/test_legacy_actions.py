@@ -219,7 +219,7 @@ def test_an_event_that_is_stored_after_a_clear_stays_however_busy_the_project_is
 ) -> None:
     # Minted before the clear and still on its way when it comes.
     late = stream.event(busy.id, clock.ms - 2_000, message="late")
-    stream.put(stream.event(busy.id, clock.ms - 3 * n) for n in range(6_000))
+    stream.put(stream.event(busy.id, clock.ms - 10 * n) for n in range(1_500))
     assert clear(busy) == 0
     stream.put([late])
     assert [event["message"] for event in events(busy)] == ["late"]
