@@ -16,7 +16,10 @@ from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 
 _query: Any = Table.query
-_signature = inspect.signature(Table.query)
+# Without the table itself.
+_NAMES = list(inspect.signature(Table.query).parameters)[1:]
+# Others are filters.
+_KNOWN = frozenset(_NAMES[:-1])
 
 
 def patch_queries(patch: pytest.MonkeyPatch) -> None:
@@ -24,16 +27,15 @@ def patch_queries(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Table, "query", query)
 
 
-def query(table: Table, hash_key: DynamoType, *args: Any, **options: Any) -> Any:
+def query(table: Table, *args: Any, **options: Any) -> Any:
     """Query a view of the table that has only the rows that the answer may have."""
-    bound = _signature.bind(table, hash_key, *args, **options)
-    asked = bound.arguments
+    asked = {**dict(zip(_NAMES, args, strict=False)), **options}
     # moto sorts the rows of an index by that.
     rows = _of_index(table, asked) if asked.get("index_name") else _of_partition(table, asked)
     # `Table` is complete; only mypy takes it for abstract.
     view: Any = object.__new__(Table)  # type: ignore[type-abstract]
     view.__dict__ = {**table.__dict__, "all_items": lambda: rows}
-    return _query(view, *bound.args[1:], **bound.kwargs)
+    return _query(view, **asked)
 
 
 def _of_index(table: Table, asked: dict[str, Any]) -> list[Any]:
@@ -57,7 +59,8 @@ def _of_partition(table: Table, asked: dict[str, Any]) -> list[Any]:
         after = DynamoType(start).cast_value
         first, end = (bisect_right(keys, after), end) if forward else (0, bisect_left(keys, after))
     low, high = _span(keys, asked["range_comparison"], asked["range_objs"])
-    most = len(rows) if asked.get("filter_kwargs") else asked["limit"] or len(rows)
+    filtered = not asked.keys() <= _KNOWN
+    most = len(rows) if filtered else asked["limit"] or len(rows)
     # One row more: moto finds out there that it has enough for a page.
     if forward:
         first = max(first, low)
