@@ -5,6 +5,7 @@ Each of these took a large part of a test's time, and is avoided here:
 - Each query computes the size of each row three times, with several calls per attribute.
 - Each new row is checked four times, attribute by attribute, with several calls for each.
 - A projection converts a whole row to Python and back, once for each attribute that it names.
+- Each action on a row looks for the part of moto that has the account's tables, under a lock.
 - Rows are copied before they are copied into a response.
 - A copy of a row looks up each attribute and each text of it in a memo.
 - A new attribute looks three times whether it is a list or a map.
@@ -30,6 +31,7 @@ from moto.dynamodb.models.utilities import bytesize
 from moto.dynamodb.parsing.executors import UpdateExpressionExecutor
 
 _PLAIN_NUMBER = re.compile(r"0|[1-9][0-9]{,30}")
+_tables_of: Any = vars(responses.DynamoHandler)["dynamodb_backend"].fget
 _size: Any = DynamoType.size
 _project: Any = Item.project
 _execute: Any = UpdateExpressionExecutor.execute
@@ -50,6 +52,7 @@ _to_python: Any = vars(dynamo_type)["deserializer"].deserialize
 
 def patch_rows(patch: pytest.MonkeyPatch) -> None:
     """Replace the slow functions of moto and botocore until the patch is undone."""
+    patch.setattr(responses.DynamoHandler, "dynamodb_backend", property(tables_of))
     patch.setattr(DynamoType, "__init__", set_value)
     patch.setattr(DynamoType, "size", size)
     patch.setattr(Item, "size", row_size)
@@ -67,6 +70,14 @@ def patch_rows(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ResponseParser, "_handle_map", parse_response)
     patch.setattr(JSONSerializer, "_serialize_type_map", write_request)
     patch.setattr(BaseJSONSerializer, "_serialize_type_map", write_response)
+
+
+def tables_of(handler: Any) -> Any:
+    """Return the part of moto that has the tables of a request's account and region."""
+    known = handler.__dict__
+    if "_tables" not in known:
+        known["_tables"] = _tables_of(handler)
+    return known["_tables"]
 
 
 def set_value(value: Any, given: Any) -> None:
