@@ -1,11 +1,10 @@
-"""The rules of a project in ProjectsTable, and what the dispatcher reads to write an alert.
+"""ProjectsTable: the alert rules of a project. Also reads the issues and events of an alert.
 
 | item | table | pk | sk | attributes |
 |---|---|---|---|---|
 | rules | ProjectsTable | `project#12` | `webhook_alerts` | rules (JSON), version |
 
-The name of the row begins like those of webhooks and channels. So digest reads them all with one
-query.
+Its sort key begins like those of webhooks and channels, so digest reads them all with one query.
 """
 
 import json
@@ -57,11 +56,11 @@ def save_rules(
 ) -> None:
     """Store the rules of a project, unless they have changed since `version` was read.
 
-    `before` are the rules of that version. If the thresholds differ, those in the row of the
-    watermark are set, too, both or neither. Access pattern P60.
+    `before` are the rules of that version. If the thresholds have changed, the same transaction
+    also sets those in the row of the watermark. Access pattern P60.
 
     Raises:
-        ConflictError: they have.
+        ConflictError: the rules have changed.
     """
     text = json.dumps([asdict(each) for each in rules])
     put: Any = {
@@ -83,7 +82,8 @@ def save_rules(
 
 
 def _to_rule(stored_rule: dict[str, object]) -> AlertRule:
-    # A later release may have stored more. JSON has no types; `usecases.alerts` has checked these.
+    # Leave out what only a later release knows. JSON has no types: `usecases.alerts` has checked
+    # the values before they were stored.
     known = {name: each for name, each in stored_rule.items() if name in AlertRule.__slots__}
     values = {name: tuple(each) if isinstance(each, list) else each for name, each in known.items()}
     return AlertRule(**values)  # type: ignore[arg-type]
@@ -92,9 +92,10 @@ def _to_rule(stored_rule: dict[str, object]) -> AlertRule:
 def find_news(
     issues: Iterable[tuple[str, str]], project_id: str, event_id: str
 ) -> tuple[dict[tuple[str, str], Issue], Stored | None]:
-    """Return issues by partition and id, and an event. Leaves out what does not exist.
+    """Return the issues that exist, by (partition, issue id), and an event.
 
-    No event if `event_id` is "". Read consistently. Access pattern I36.
+    The event is None if `event_id` is "", or if it is not kept in full. Reads consistently. Access
+    pattern I36.
     """
     events_table, issues_table = settings().events_table, settings().issues_table
     keys = [write_all({"pk": pk, "sk": f"issue#{issue_id}"}) for pk, issue_id in issues]
@@ -106,9 +107,10 @@ def find_news(
 
 
 def find_newest(partition: str, issue_id: str, project_id: str) -> Mapping[str, Any]:
-    """Return the fields of an issue's newest event, or what the issue says if that has expired.
+    """Return the fields of an issue's newest event that is kept in full.
 
-    Takes two calls.
+    If that event has expired, returns only `level` and `release`, from the issue. Returns {} if the
+    issue does not exist. Makes two calls.
     """
     place = (partition, issue_id)
     found, _ = find_news([place], project_id, "")

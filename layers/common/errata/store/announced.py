@@ -4,9 +4,9 @@
 |---|---|---|
 | announced release | `announced#<hash>` | release, created_at, released_at, url, deploys, ttl, … |
 
-`deploys` is JSON. `revision` counts the changes. In the release order, a release counts from the
-time when it was announced or released. Its row `known#<hash>` has that time. digest reads the row
-with the first event of the release (`errata.store.known_releases`).
+`deploys` is JSON. `revision` counts the changes. The order of releases sorts a release by the time
+when it was announced or released. Its row `known#<hash>` has that time. Digest reads the row when
+the first event of the release arrives (`errata.store.known_releases`).
 """
 
 import json
@@ -40,9 +40,9 @@ _KIND = "announced#"
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRows:
-    """What is stored of a release of a project. None: there is no such row.
+    """The rows of a release of a project, each None if it does not exist.
 
-    `release` is None if no event of it is kept. `seen_item` is its row, also if that has expired.
+    `release` is None if no event of it is kept. `seen_item` is its row, even if that has expired.
     """
 
     release: Release | None = None
@@ -52,7 +52,7 @@ class ReleaseRows:
 
 
 def read(visibles: Iterable[Visible], name: str) -> dict[str, ReleaseRows]:
-    """Return what some projects know of a release, by project id. Access pattern I48."""
+    """Return the rows of a release in each of these projects, by project id. Access pattern I48."""
     of = {each.partition: each for each in visibles}
     hashed = release_hash(name)
     kinds = (f"release#{hashed}", known_key(hashed), f"{_KIND}{hashed}")
@@ -75,7 +75,7 @@ def _rows(visible: Visible, found: dict[str, PlainItem]) -> ReleaseRows:
 
 
 def list_announced(visible: Visible) -> list[Announced]:
-    """Return the releases of a project that were announced, at most 1 MB. Access pattern I49."""
+    """Return the announced releases of a project. Reads at most 1 MB. Access pattern I49."""
     found, _ = query_some(
         1,
         TableName=settings().issues_table,
@@ -87,7 +87,7 @@ def list_announced(visible: Visible) -> list[Announced]:
 
 
 def save(visible: Visible, before: ReleaseRows, after: Announced) -> bool:
-    """Store an announced release, and since when it is in the order of releases. All or nothing.
+    """Store an announced release and its time in the order of releases, in one transaction.
 
     Returns False if somebody else, or digest, has changed it since it was read.
     Access pattern I50.
@@ -128,7 +128,7 @@ def _gone(now_s: int) -> DynamoRequest:
 def _order_actions(
     visible: Visible, before: ReleaseRows, after: Announced, expires_at: int
 ) -> list[Any]:
-    """Return the actions that say since when a release is in the order of releases."""
+    """Return the actions that set the time of a release in the order of releases."""
     pk, hashed, table = visible.partition, release_hash(after.release), settings().issues_table
     seen = before.seen_item
     if before.release and seen:
@@ -146,7 +146,7 @@ def _order_actions(
         "ttl": max(expires_at, known["ttl"] if known else 0),
     }
     was = unchanged({"first_seen": known["first_seen"] if known else None})
-    # Digest must not count its first event in between.
+    # Fail if digest has counted the first event of the release since the read.
     moves = unchanged({each: seen.get(each) if seen else None for each in MOVES})
     key = write_all({"pk": pk, "sk": f"release#{hashed}"})
     return [

@@ -1,4 +1,4 @@
-"""Where backups are: a folder, or `s3://bucket/prefix`.
+"""Read and write the files of a backup, in a folder or at `s3://bucket/prefix`.
 
 A file is written whole or not at all. Only its owner can read it: it contains secrets. In S3, the
 encryption and the policy of the bucket protect it.
@@ -17,7 +17,7 @@ def read(place: str, name: str) -> bytes | None:
     """Return the content of a file, None if it does not exist.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: the file cannot be read.
     """
     if place.startswith(S3):
         bucket, key = _key(place, name)
@@ -40,7 +40,7 @@ def write(place: str, name: str, content: bytes) -> None:
     """Store a file. Replaces an existing one. Creates the folder if it does not exist.
 
     Raises:
-        StoreError: it cannot be written.
+        StoreError: the file cannot be written.
     """
     if place.startswith(S3):
         bucket, key = _key(place, name)

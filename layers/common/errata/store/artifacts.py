@@ -1,14 +1,14 @@
-"""ArtifactsTable: the source maps of projects, what finds them, and the uploads of builds.
+"""ArtifactsTable: the source maps of projects, the pointers to them, and the uploads of builds.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
 | artifact | project id | `map#<id>` | see `Artifact`, ttl |
 | pointer | project id | `debug#<id>`, `url#…`, `fetch#…` | map_id, uploaded_at, used_at, ttl |
 | bundle | project id | `bundle#<name>` | see `Bundle`, ttl |
-| deleted | project id | `deleted` | ttl; the project is deleted |
+| deleted | project id | `deleted` | ttl. Says that the project is deleted |
 
-The stream passes new bundles to `compile_maps`, artifacts that are deleted or have expired, and
-deleted projects.
+The table's stream tells `compile_maps` of new bundles, of artifacts that were deleted or have
+expired, and of deleted projects.
 """
 
 from collections.abc import Iterable
@@ -39,16 +39,17 @@ from errata.store.items import (
 from errata.store.project_items import project_key
 
 _MAP, _BUNDLE, _DELETED = "map#", "bundle#", "deleted"
-# How often a bundle is begun. A run that needs too much memory or time leaves no other trace.
+# How often `compile_maps` tries to compile a bundle. The number of attempts is the only trace of a
+# run that ended because it needed too much memory or time.
 MAX_ATTEMPTS = 5
 # BatchGetItem reads at most a hundred rows.
 MAX_KEYS = 100
 
 
 def find_pointers(project_id: str, keys: Iterable[str]) -> dict[str, Pointer]:
-    """Return what keys lead to, of those that lead anywhere. Read consistently.
+    """Return the pointers that exist, by key. Reads consistently.
 
-    Looks at the first hundred keys. Access pattern A1.
+    Looks at the first hundred keys only. Access pattern A1.
     """
     table = settings().artifacts_table
     wanted: Any = [_key(project_id, key) for key in list(keys)[:MAX_KEYS]]
@@ -58,7 +59,7 @@ def find_pointers(project_id: str, keys: Iterable[str]) -> dict[str, Pointer]:
     return {
         item["sk"]: Pointer(item["map_id"], item["uploaded_at"], item["used_at"], "shared" in item)
         for item in items
-        if "map_id" in item  # and no fetch that has not ended (`errata.store.map_fetches`)
+        if "map_id" in item  # a fetch that has not ended has none (`errata.store.map_fetches`)
     }
 
 
@@ -74,7 +75,7 @@ def list_artifacts(project_id: str) -> list[Artifact]:
 
 
 def find_artifact(project_id: str, map_id: str) -> Artifact | None:
-    """Return an artifact, None if it does not exist. Read consistently. Access pattern A3."""
+    """Return an artifact, None if it does not exist. Reads consistently. Access pattern A3."""
     response = clients.dynamodb().get_item(
         TableName=settings().artifacts_table,
         Key=_key(project_id, _MAP + map_id),
@@ -84,7 +85,7 @@ def find_artifact(project_id: str, map_id: str) -> Artifact | None:
 
 
 def save_artifact(artifact: Artifact) -> bool:
-    """Store an artifact and what finds it. Replaces what its keys led to, also a fetch.
+    """Store an artifact and its pointers. Replaces the pointers and fetches under its keys.
 
     A debug id that led to another map is marked as shared. Returns False if the project is deleted.
     Access pattern A4.
@@ -141,7 +142,7 @@ def note_use(project_id: str, key: str, map_id: str, at_ms: int) -> None:
     """Record that an artifact is in use, so that it does not expire. Access pattern A5.
 
     Raises:
-        ConflictError: it was deleted, or somebody else records it.
+        ConflictError: the artifact was deleted, or another request is recording its use.
     """
     updates: Any = [
         {
@@ -162,7 +163,9 @@ def note_use(project_id: str, key: str, map_id: str, at_ms: int) -> None:
 
 
 def delete_artifact(artifact: Artifact) -> None:
-    """Delete an artifact and what finds it. Its compiled map follows. Access pattern A6.
+    """Delete an artifact and its pointers. Access pattern A6.
+
+    `compile_maps` then deletes its compiled map.
 
     Raises:
         ConflictError: one of its keys leads to another artifact, or somebody else changes it.
@@ -186,7 +189,7 @@ def delete_artifact(artifact: Artifact) -> None:
 
 
 def find_bundle(project_id: str, name: str) -> Bundle | None:
-    """Return an upload, None if it is not known. Read consistently. Access pattern A7."""
+    """Return an upload, None if it is not known. Reads consistently. Access pattern A7."""
     response = clients.dynamodb().get_item(
         TableName=settings().artifacts_table,
         Key=_key(project_id, _BUNDLE + name),
@@ -196,7 +199,7 @@ def find_bundle(project_id: str, name: str) -> Bundle | None:
 
 
 def list_bundles(project_id: str) -> list[Bundle]:
-    """Return the uploads of a project in the last days. Access pattern A11."""
+    """Return the uploads of a project that changed in the last seven days. Access pattern A11."""
     found = query(
         TableName=settings().artifacts_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :bundle)",
@@ -208,7 +211,7 @@ def list_bundles(project_id: str) -> list[Bundle]:
 def save_bundle(bundle: Bundle, before: Bundle | None) -> bool:
     """Store an upload that is to be compiled. Access pattern A8.
 
-    `before` is what was stored of it. Returns False if that has changed.
+    `before` is the upload as it was read, None if there was none. Returns False if it has changed.
     """
     values: Values = {
         name: getattr(bundle, name)
@@ -286,7 +289,10 @@ def note_maps(project_id: str, at_ms: int) -> None:
 
 
 def mark_deleted(project_id: str, at_ms: int) -> None:
-    """Record that a project is deleted. `compile_maps` deletes what it has. Access pattern A18."""
+    """Record that a project is deleted. Access pattern A18.
+
+    `compile_maps` then deletes its source maps, attachments and rows.
+    """
     clients.dynamodb().update_item(
         TableName=settings().artifacts_table,
         Key=_key(project_id, _DELETED),
@@ -297,7 +303,7 @@ def mark_deleted(project_id: str, at_ms: int) -> None:
 
 
 def is_deleted(project_id: str) -> bool:
-    """Return whether a project was deleted in the last days. Access pattern A19."""
+    """Return whether a project was deleted in the last two days. Access pattern A19."""
     response = clients.dynamodb().get_item(
         TableName=settings().artifacts_table,
         Key=_key(project_id, _DELETED),
@@ -307,7 +313,7 @@ def is_deleted(project_id: str) -> bool:
 
 
 def delete_rows(project_id: str) -> None:
-    """Delete everything of a project but that it is deleted. Access patterns A20 and A21."""
+    """Delete all rows of a project except its `deleted` row. Access patterns A20 and A21."""
     found = query(
         TableName=settings().artifacts_table,
         KeyConditionExpression="pk = :pk",

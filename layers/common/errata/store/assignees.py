@@ -1,4 +1,4 @@
-"""Who assignees are, and which issues they have.
+"""Find who assignees are, and which issues are assigned to them.
 
 The rows of users and teams are described in `errata.store.members`, the assignee rows of issues in
 `errata.store.ranks`.
@@ -13,14 +13,14 @@ from errata.store import clients, members, ranks
 from errata.store.items import DynamoRequest, TypedItem, batch_get, key_begin, read_all, write_all
 from errata.store.values import IssuesWithValue
 
-# Names and values of the other attributes of a row, about.
+# About how many bytes a row has beside its sort key.
 _ROW_BYTES = 40
 
 
 def find_assigned(organization_id: str, assignees: Iterable[str]) -> dict[str, Assigned]:
-    """Return who these assignees are, by assignee. Read consistently. Access pattern P61.
+    """Return the member or team behind each assignee, by assignee. Access pattern P61.
 
-    The name of a team that was deleted is its id.
+    Reads consistently. The name of a team that was deleted is its id.
     """
     found: dict[str, Assigned] = {}
     keys: list[TypedItem] = []
@@ -46,9 +46,10 @@ def find_assigned(organization_id: str, assignees: Iterable[str]) -> dict[str, A
 def issues_of(
     visible: Visible, begin: str, matches: Callable[[str], bool], most: int
 ) -> IssuesWithValue:
-    """Return the issues whose assignee begins with `begin` and matches.
+    """Return the ids of the issues whose assignee begins with `begin` and matches.
 
-    Reads about `most` bytes, at most 1 MB more. A row may be left over. Access pattern I38.
+    Reads about `most` bytes, at most 1 MB more. May include issues that have another assignee by
+    now. Access pattern I38.
     """
     found: dict[str, int] = {}
     size = 0

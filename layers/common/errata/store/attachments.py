@@ -7,8 +7,8 @@
 
 A row has the `digest` of its files.
 
-The end of a row makes `compile_maps` delete the files of its event. So the row is written first
-(docs/decisions/0071-feedback-and-attachments.md).
+When a row expires or is deleted, `compile_maps` deletes the files of its event. So the row is
+written before the files (docs/decisions/0071-feedback-and-attachments.md).
 """
 
 from errata.config import settings
@@ -16,15 +16,15 @@ from errata.errors import StoreError
 from errata.store import clients, objects
 from errata.store.items import TypedItem, read_all, write_all
 
-# Who may not list a bucket is told that a missing object may not be read.
+# S3 returns AccessDenied for a missing object if the caller may not list the bucket.
 _MISSING = ("NoSuchKey", "404", "NotFound", "AccessDenied")
 
 
 def note(project_id: str, sdk_id: str, ttl: int, digest: bytes) -> bool:
     """Record that an event has attachments. Access pattern A22.
 
-    The row expires at `ttl`, in seconds. `digest` is of the files. Returns False, and changes
-    nothing, if the event has others.
+    The row expires at `ttl`, in seconds. `digest` is that of the files. Returns False, and changes
+    nothing, if the event has other files.
     """
     found = clients.dynamodb().update_item(
         TableName=settings().artifacts_table,
@@ -39,14 +39,17 @@ def note(project_id: str, sdk_id: str, ttl: int, digest: bytes) -> bool:
 
 
 def forget(project_id: str, sdk_id: str) -> None:
-    """Delete the row of an event with attachments. Its files follow. Access pattern A23."""
+    """Delete the row of an event with attachments. Access pattern A23.
+
+    `compile_maps` then deletes its files.
+    """
     clients.dynamodb().delete_item(
         TableName=settings().artifacts_table, Key=_key(project_id, sdk_id)
     )
 
 
 def put(project_id: str, sdk_id: str, number: int, content: bytes) -> None:
-    """Store the file of an attachment. Again is no change."""
+    """Store the file of an attachment. Can be repeated."""
     key = _file(project_id, sdk_id, number)
     clients.s3().put_object(Bucket=settings().maps_bucket, Key=key, Body=content)
 
@@ -65,7 +68,7 @@ def read(project_id: str, sdk_id: str, number: int) -> bytes | None:
 
 
 def delete_files(project_id: str, sdk_id: str, most: int) -> None:
-    """Delete the files of an event, numbered from 0 to `most` (exclusive). No-op without."""
+    """Delete the files of an event with the numbers 0 to `most` (exclusive), if they exist."""
     objects.delete([_file(project_id, sdk_id, number) for number in range(most)])
 
 

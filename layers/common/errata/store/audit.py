@@ -49,10 +49,9 @@ def remove_entry(entry: AuditEntry) -> None:
 
 
 def list_entries(organization_id: str, before: str, limit: int) -> tuple[list[AuditEntry], str]:
-    """Return an organization's entries, newest first, and the id to continue before.
+    """Return up to `limit` entries of an organization, newest first, and `before` of the next page.
 
-    `before` is such an id; "" starts at the newest entry. The returned id is "" at the end. Access
-    pattern P47.
+    `before` is "" for the first page. The returned one is "" at the end. Access pattern P47.
     """
     found, _ = query_some(
         1,

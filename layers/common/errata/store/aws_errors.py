@@ -32,7 +32,7 @@ def error_of_response(
     """Return the store's error for an error response of AWS.
 
     `details` may have an error's own fields: `Item`, `CancellationReasons`. If a transaction failed
-    because of both capacity and a conflict, this is an `UnavailableError`. Only the first paragraph
+    because of both capacity and a conflict, this is a `ThrottledError`. Only the first paragraph
     of the message is kept: with a wrong signature, the rest contains the request's session token.
     """
     reasons: list[dict[str, Any]] = details.get("CancellationReasons", [])

@@ -77,7 +77,7 @@ def clear_cache() -> None:
 
 
 def _translate_errors(**event: Any) -> None:
-    # The command reads stacks, not the store.
+    # Clients of CloudFormation raise botocore's errors, which the command handles itself.
     if not event["event_name"].endswith(".cloudformation"):
         event["base_classes"].insert(0, TranslatesErrors)
 

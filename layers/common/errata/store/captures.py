@@ -4,9 +4,9 @@
 |---|---|---|---|
 | captured log group | `project#12` | `capture#/aws/lambda/shop` | added_at, added_by, seen_at |
 
-The subscription filter of a log group makes the capture. The row is for those who want to see it:
-the dashboard may not ask CloudWatch Logs. A filter that a template has made gets a row with its
-first event.
+The subscription filter of a log group does the capture. The row only lets the dashboard show it,
+which may not call CloudWatch Logs. If a template has made the filter, its first event makes the
+row.
 """
 
 from errata.config import settings
@@ -30,7 +30,7 @@ def list_groups(project_id: str) -> list[CapturedGroup]:
 
 
 def put_group(project_id: str, group: str, actor: str, at_ms: int) -> None:
-    """Record that somebody has added a log group. Keeps what was recorded. Access pattern P73."""
+    """Record who has added a log group, unless that is recorded. Access pattern P73."""
     clients.dynamodb().update_item(
         TableName=settings().projects_table,
         Key=_key(project_id, group),

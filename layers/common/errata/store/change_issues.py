@@ -5,9 +5,9 @@
 | bulk change | `bulk#<project>#<id>` | state (JSON, compressed), slices, expires_at, ttl |
 | slice | `bulk#<project>#<id>#<number>` | state (JSON, compressed), expires_at, ttl |
 
-A slice is stored before its issues are changed, and never changes. So a slice that was cut off is
-done again in the same way, and undo knows what was before. A bulk change and its undo may take
-longer than the hour for which each is kept, so slices are kept for a day.
+A slice is stored before its issues are changed, and never changes. So if a slice is interrupted, it
+is repeated in the same way, and undo knows what was before. A bulk change and its undo may take
+longer than the hour for which each is kept, so slices are kept for a day longer.
 """
 
 import json
@@ -31,7 +31,7 @@ def save(bulk: BulkChange) -> bool:
 
 
 def find(project_id: str, bulk_id: str, now_ms: int) -> BulkChange | None:
-    """Return a bulk change, None if it has expired or never was. Access pattern K16."""
+    """Return a bulk change, None if it has expired or never existed. Access pattern K16."""
     state = _get(_pk(project_id, bulk_id), now_ms)
     if state is None:
         return None
@@ -40,9 +40,9 @@ def find(project_id: str, bulk_id: str, now_ms: int) -> BulkChange | None:
 
 
 def advance(bulk: BulkChange) -> bool:
-    """Store that a slice is done. `bulk` counts it. Returns False if it was stored before.
+    """Record that a slice is done. Returns False if that was recorded before. Access pattern K17.
 
-    Access pattern K17.
+    `bulk.slices` includes the slice.
     """
     condition = "slices = :before"
     return _put(_pk(bulk.project_id, bulk.id), asdict(bulk), bulk, condition, bulk.slices - 1)

@@ -1,7 +1,8 @@
-"""The queue of cron monitors: check-ins, and what looks at a monitor later.
+"""The queue of cron monitors: check-ins, and orders to look at a monitor.
 
-A queue message is JSON: `project_id`, and either `check_ins` or `look`, a monitor's slug and
-environment. `at` is when the schedule was to look, 0 for another look.
+A queue message is JSON: `project_id`, and either `check_ins` or `look`. The latter is a list of a
+monitor's slug, its environment, and when its schedule was to look, in milliseconds. That is 0 if no
+schedule has sent the message.
 """
 
 import json
@@ -16,7 +17,7 @@ from errata.store import clients
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """An order to look at a monitor. `at_ms`: when its schedule was to do so, 0 if none was."""
+    """An order to look at a monitor. `at_ms` is when its schedule was to look, 0 without one."""
 
     slug: str
     environment: str
@@ -37,8 +38,8 @@ def look_later(project_id: str, slug: str, environment: str, delay_s: int) -> No
 def look_message(project_id: str, look: Look) -> str:
     """Return the message that a schedule sends.
 
-    EventBridge Scheduler puts values in the place of words such as `<aws.scheduler.schedule-arn>`,
-    which anybody may call an environment. Source: its "Adding context attributes".
+    EventBridge Scheduler replaces words such as `<aws.scheduler.schedule-arn>` by values, and an
+    environment may have such a name. So `<` is escaped. Source: its "Adding context attributes".
     """
     order = {"project_id": project_id, "look": [look.slug, look.environment, look.at_ms]}
     return json.dumps(order).replace("<", "\\u003c")
@@ -48,7 +49,7 @@ def parse(body: str) -> tuple[str, list[CheckIn], Look | None]:
     """Return the project of a queue message, its check-ins, and what to look at.
 
     Raises:
-        ValueError, KeyError, TypeError: it is no such message.
+        ValueError, KeyError, TypeError: the body is no such message.
     """
     sent = json.loads(body)
     if "look" in sent:

@@ -153,7 +153,7 @@ def logs_patient() -> Any:
 
 
 def s3() -> Any:
-    """Return the client for buckets: of source maps and, for operators, of backups."""
+    """Return the client for the bucket of source maps and, for operators, for those of backups."""
     return _client("s3", "patient")
 
 
@@ -176,7 +176,7 @@ def dynamodbstreams() -> Any:
 
 
 def sts() -> Any:
-    """Return the client of AWS's security tokens, for operators: it tells who they are."""
+    """Return the client of AWS's Security Token Service. It tells operators who they are."""
     return _client("sts", "patient")
 
 

@@ -4,9 +4,9 @@
 |---|---|---|
 | closed issue | `closed#<issue id>` | status, at, number, release; assignee; ticket; settled |
 
-It expires a year after `at` or after the last event, whichever is later. If the same error occurs
-until then, it is a regression, or it stays ignored. `digest` writes the row of an ignored issue
-again with its other rows, because the issue may have events for years.
+The row expires a year after `at` or after the last event, whichever is later. If the same error
+occurs before that, the issue regresses, or stays ignored. An ignored issue may have events for
+years, so `digest` renews its row together with its other rows.
 """
 
 from typing import Any
@@ -45,7 +45,7 @@ def put_action(pk: str, issue: Issue) -> Any:
 
 
 def delete_action(pk: str, issue_id: str) -> Any:
-    """Return the transaction action that removes it, for an issue that is open again."""
+    """Return the transaction action that removes the row of an issue that is open again."""
     key = write_all({"pk": pk, "sk": closed_key(issue_id)})
     return {"Delete": {"TableName": settings().issues_table, "Key": key}}
 

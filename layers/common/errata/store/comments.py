@@ -5,7 +5,8 @@
 | comment | `act#<issue id>#<milliseconds>-note` | what, by, text, mentions, edited_at, deleted_by |
 | comment token | `said#<issue id>#<token>` | at: of the comment; expires after a day |
 
-The token comes from the form. It makes sure that a form that is sent twice is one comment.
+The token comes from the form. If a form is sent twice, the token makes sure that only one comment
+is stored.
 """
 
 from typing import Any
@@ -59,7 +60,7 @@ def add(pk: str, issue: Issue, note: Activity, token: str) -> bool:
 
 
 def find(pk: str, issue_id: str, at: int) -> Activity | None:
-    """Return the note of an issue of this time, None if there is none. Access pattern I41."""
+    """Return an issue's note of this millisecond, None if there is none. Access pattern I41."""
     found = clients.dynamodb().get_item(
         TableName=settings().issues_table, Key=_note_key(pk, issue_id, at), ConsistentRead=True
     )
@@ -82,7 +83,10 @@ def edit(pk: str, issue_id: str, before: Activity, after: Activity) -> bool:
 
 
 def remove(pk: str, issue_id: str, before: Activity, by: str) -> bool:
-    """Delete the text of a comment, and record who did it. As `edit`. Access pattern I43."""
+    """Delete the text of a comment, and record who did it. Access pattern I43.
+
+    Returns False if the text has changed since it was read.
+    """
     change = "SET deleted_by = :by REMOVE #text, mentions, edited_at"
     return _update(pk, issue_id, before, change, {":by": by})
 

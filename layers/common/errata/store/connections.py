@@ -1,8 +1,8 @@
-"""Kept HTTP/1.1 connections to one server, for requests that are POST with a short response.
+"""Keep HTTP/1.1 connections to one AWS server open, and send requests through them.
 
-It reads only what DynamoDB sends: a response with a `Content-Length`. Anything else is an error.
-The standard library's `http.client` reads more, but it imports and uses the parser for mails, which
-takes about half as long as all other imports of a function.
+A response must have a `Content-Length`, as those of DynamoDB, SQS and S3 have. Anything else is an
+error. The standard library's `http.client` reads more, but it imports and uses the parser for
+mails, which takes about half as long as all other imports of a function.
 """
 
 import os
@@ -49,8 +49,8 @@ class Connections:
     def __init__(self, url: str) -> None:
         """Read the server's URL. Load the certificate authorities if it is https.
 
-        AWS_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR may name them. Else they are those of AWS, and
-        the system's as soon as a certificate is of none of these.
+        AWS_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR may name them. If none does, AWS's are loaded,
+        and the system's as soon as a server has a certificate of another one.
         """
         parts = urlsplit(url)
         tls = parts.scheme == "https"
@@ -77,7 +77,7 @@ class Connections:
         """Send a request once, and return the response. `now` is the time in seconds.
 
         Raises:
-            OSError, BrokenResponseError: there is no response. The server may have the request.
+            OSError, BrokenResponseError: there is no response. The server may have got the request.
         """
         connection = self._take(now)
         try:
@@ -130,7 +130,7 @@ class _Connection:
         self._readable.register(self._socket, select.POLLIN)
 
     def open(self) -> bool:
-        """Return whether the connection is still open, and nothing came that was not asked for."""
+        """Return whether the connection is still open and has no bytes that answer no request."""
         return not self._readable.poll(0)
 
     def close(self) -> None:

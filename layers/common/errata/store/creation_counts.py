@@ -38,7 +38,7 @@ def of_block(block: str, most: int, at_ms: int) -> Any:
 def one_more_unclaimed(most: int) -> Any:
     """Return the part of a transaction that counts one more unclaimed project.
 
-    It fails if there are `most`.
+    It fails if `most` projects are unclaimed.
     """
     return _unclaimed({":one": 1, ":most": most}) | {"ConditionExpression": _BELOW_MOST}
 

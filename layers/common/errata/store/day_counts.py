@@ -55,9 +55,9 @@ def count_days(pks: Iterable[str], days: Iterable[str], now_s: int) -> dict[str,
 def recent_days(pks: Iterable[str], first: int, now_s: int) -> dict[str, dict[int, Day]]:
     """Return the days of each partition from `first` on, by day since the epoch.
 
-    Leaves out days without events, and expired days. Reads eight partitions at the same time: one
-    query is a seventh of what a BatchGetItem of fourteen days costs. What was counted in the last
-    second may be missing. Access pattern I26.
+    Leaves out days without events, and expired days. Events of the last second may be missing.
+    Reads eight partitions at the same time: for fourteen days, a query costs a seventh of a
+    BatchGetItem. Access pattern I26.
     """
     partitions = list(pks)
     with ThreadPoolExecutor(_MAX_THREADS) as threads:

@@ -1,17 +1,19 @@
 """Write the rows of IssuesTable that a batch of events changes.
 
-Every row has the position in the stream up to which it has counted. It is written by itself, on the
-condition that it has not changed since it was read. Only what belongs together is one transaction:
-a new issue with its number, and a status with its activity.
+Every row has the position in the stream up to which it has counted events. Each row is written on
+its own, on the condition that it has not changed since it was read. A transaction writes only what
+belongs together: a new issue with its number, and a status with its activity.
 
 Each step can be repeated after an interruption at any point:
 
-1. The rows by which an issue is found (`errata.store.ranks`, `values`) come before it.
-2. The issues.
-3. Rows that no longer belong to an issue are deleted. Readers skip those that stay.
-4. The releases and the days come last: they count only what the issues have not refused. Rows of
-   these without a position come first: restored ones, and those of release 0.1.0, count what is new
-   to its issue.
+1. Write the rows by which the issues are found (`errata.store.ranks`, `values`).
+2. Write the issues.
+3. Delete rows that no longer belong to an issue. Readers skip them until then.
+4. Write the releases and the days. They come last, because they count only events that the issues
+   have counted.
+
+Releases and days without a position come first: restored ones, and those of release 0.1.0. They
+count the events that their issues have not counted yet.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,7 +48,8 @@ _MAX_ACTIONS = 99
 # open again also needs its activity, the deletion of its closed row, and the deletion of up to
 # seven obsolete rows.
 _ACTIONS_IF_REOPENED = 9
-# Each change of a row changes at least one of these attributes (see `known_releases.MOVES`).
+# Each change of a row changes at least one of these attributes, so a condition on them finds every
+# change (see `known_releases.MOVES`).
 _MOVES = {
     "issue": ("last_sequence", "stream", "status", "status_at", "assigned_at", "notes", "ttl"),
     "release": known_releases.MOVES,
@@ -57,14 +60,15 @@ _MAX_THREADS = 5
 
 @dataclass(slots=True)
 class IssueChange:
-    """The new state of an issue, and what comes with it.
+    """The new state of an issue, and what to write together with it.
 
     Attributes:
+        issue: the new state.
         text: the words by which people find it; None if they have not changed.
         renewed: whether all rows by which it is found are written again.
         values: values that it has for the first time.
-        activity: a change of its status by an event.
-        obsolete: rows that no longer belong to it when it is stored. Found when it is written.
+        activity: the change of its status, if an event has changed it.
+        obsolete: sort keys of rows that will not belong to it any more. `_find_by` finds them.
     """
 
     issue: Issue
@@ -102,7 +106,7 @@ def write_issues(rows: Rows, changes: list[IssueChange], last: int) -> dict[str,
     opened = [each for each in changes if not each.issue.number]
     heads = [each for each in numbered if each.issue.members]
     errors = _written(rows, heads)
-    # What their members have counted would not open them any more.
+    # Stop here: if the members were stored now, a retry would see nothing that opens their heads.
     _raise_first(errors.values())
     errors |= _written(rows, [each for each in numbered if not each.issue.members])
     for some in _fitting(opened):
@@ -136,7 +140,7 @@ def write_totals(rows: Rows, totals: Totals) -> None:
 
 
 def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> None:
-    """Store an issue with its releases and days, all or none. For events of a redrive.
+    """Store an issue with its releases and days in one transaction. For late events.
 
     `last` is the number of the project's newest issue. Brings the releases and days in `rows` up to
     date. Access pattern I17.
@@ -198,7 +202,7 @@ def _find_by(rows: Rows, changes: list[IssueChange]) -> None:
         stored = _before(rows, each.issue.id)
         before = set(ranks.rows(stored)) if stored else set()
         if stored and each.text is None and (each.renewed or stored.status != each.issue.status):
-            # Only of a head, by an event of a member.
+            # This only happens to a head, by an event of a member.
             each.text = read_text(rows, stored)
         after = ranks.rows(each.issue, each.text)
         each.obsolete = before - after.keys()
@@ -218,7 +222,7 @@ def _find_by(rows: Rows, changes: list[IssueChange]) -> None:
 
 
 def _before(rows: Rows, issue_id: str) -> Issue | None:
-    """Return an issue as it is stored, even if it has expired. None if it has no rows."""
+    """Return an issue as it is stored, even if it has expired. None if it has no number rows."""
     stored = rows.stored.get(f"issue#{issue_id}")
     if stored is None or not stored.get("number"):  # a tombstone has none
         return None

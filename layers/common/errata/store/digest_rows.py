@@ -91,10 +91,10 @@ class Rows:
 def read(
     wanted: Mapping[str, Wanted], now_s: int, generations: MutableMapping[str, int]
 ) -> dict[str, Rows]:
-    """Return these rows and the watermarks of their projects. Read consistently.
+    """Return these rows and the watermarks of their projects. Reads consistently.
 
-    `generations` are those of an earlier call, so that one call to DynamoDB reads everything. It is
-    brought up to date. Access pattern I1.
+    `generations` are the projects' generations from an earlier call. If they are still right, one
+    call to DynamoDB reads everything. They are brought up to date. Access pattern I1.
     """
     guessed = {project_id: generations.get(project_id, 0) for project_id in wanted}
     found = _read(wanted, guessed, watermarks_of=wanted)
@@ -149,10 +149,10 @@ def _add(rows: Rows, item: PlainItem, now_s: int) -> None:
 def before_opening(
     rows: Rows, issue_ids: Iterable[str], now_s: int
 ) -> tuple[int, dict[str, Closed]]:
-    """Return the last number of a project's issues, and which of these issues were closed.
+    """Return a project's last issue number, and how those of these issues were closed that were.
 
-    An issue that was resolved or ignored may have expired since. Also finds out when the releases
-    were first seen whose rows are missing (`Rows.known`). Access pattern I14.
+    A closed issue may have expired since. Also sets when the releases without a row were first
+    seen (`Rows.known`). Access pattern I14.
     """
     keys = [write_all({"pk": rows.pk, "sk": closed_key(issue_id)}) for issue_id in issue_ids]
     if keys:
@@ -174,9 +174,9 @@ def before_opening(
 
 
 def read_issues(rows: Rows, issue_ids: Iterable[str], now_s: int) -> None:
-    """Read issues that the batch does not change by itself: heads and members.
+    """Add issues to `rows` that have no events in the batch: heads and members.
 
-    Those that were read before are not read again. Access pattern I45.
+    Does not read those again that are in `rows`. Access pattern I45.
     """
     names = {f"issue#{each}" for each in issue_ids} - rows.stored.keys()
     keys = [write_all({"pk": rows.pk, "sk": name}) for name in sorted(names)]
@@ -195,7 +195,7 @@ def read_text(rows: Rows, issue: Issue) -> str | None:
 
 
 def read_known(rows: Rows, hashes: Iterable[str], now_s: int) -> None:
-    """Find out when releases were first seen (`Rows.known`). Access pattern I35."""
+    """Set when these releases were first seen (`Rows.known`). Access pattern I35."""
     keys = known_releases.keys(rows.pk, hashes)
     items = map(read_all, batch_get(settings().issues_table, keys))
     rows.known |= known_releases.seen_in(items, now_s)

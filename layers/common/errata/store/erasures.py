@@ -7,15 +7,16 @@ EventsTable:
 | erased event | `12` | event id | erased: its issue's id; ttl |
 | receipt | `12#state` | `erasure#<name>` | the numbers of a `Receipt`; newest; ttl |
 
-An erased event leaves a row with its id, because it was counted. So it is not stored and counted
-again if its SDK sends it again, and `redrive` does not count another event in its place. The row is
-in no index.
+An erased event leaves a row with its id, because the event was counted. The row prevents that the
+event is counted again if its SDK sends it again, and that `redrive` counts another one in its
+place. It is in no index.
 
-Each change is one transaction with the receipt. So the receipt is exact, however often the erasure
-was interrupted. `newest` is when the newest of the changed events was received, in milliseconds.
+Each change is one transaction with the receipt. So the receipt is exact even if the erasure was
+interrupted. `newest` is when the newest of the changed events was received, in milliseconds.
 
-Digest writes whole rows, on the condition that they have not changed (`errata.store.digest`). So
-each change of a row also changes its `ttl`, by a second.
+Each change of a row adds a second to its `ttl`. Digest writes whole rows, on the condition that
+attributes such as `ttl` have not changed (`errata.store.digest`). So it does not overwrite the
+change.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,20 +43,18 @@ from errata.store.webhooks import to_text
 
 # Events in one transaction. It takes a hundred actions, one of them for the receipt.
 EVENTS_AT_ONCE = 50
-# Rows in one transaction. One that gets another key takes two actions.
+# Rows in one transaction. A row that gets another key takes two actions.
 ROWS_AT_ONCE = 45
-# Each change by digest or a person changes one of these.
+# Each change of a row by digest or a person changes one of these attributes.
 _MOVES = ("last_sequence", "stream", "status", "status_at", "ttl")
 _IS_EVENT = "attribute_exists(payload)"
 _IS_FEEDBACK = "attribute_exists(feedback)"
 
 
 def event_pages(project_id: str) -> Iterator[list[TypedItem]]:
-    """Yield the items of a project with texts of senders, also hidden ones, oldest first.
+    """Yield the events, tallies and feedback of a project as pages of items, oldest first.
 
-    These are events, tallies and feedback.
-
-    A page has at most 1 MB. Read consistently. Access pattern E28.
+    Includes hidden ones. A page has at most 1 MB. Reads consistently. Access pattern E28.
     """
     for page in query_pages(
         TableName=settings().events_table,
@@ -68,7 +67,7 @@ def event_pages(project_id: str) -> Iterator[list[TypedItem]]:
 
 
 def find_receipt(of: Erasure) -> tuple[Receipt, int]:
-    """Return the receipt so far, and `newest`. Read consistently. Access pattern E29."""
+    """Return the receipt so far, and `newest`. Reads consistently. Access pattern E29."""
     found = clients.dynamodb().get_item(
         TableName=settings().events_table, Key=_receipt_key(of), ConsistentRead=True
     )
@@ -126,7 +125,7 @@ def delete_feedback(of: Erasure, item: TypedItem) -> None:
 
 
 def remove_receipt(of: Erasure) -> None:
-    """Delete a receipt that was shown. Access pattern E32."""
+    """Delete a receipt after it was shown. Access pattern E32."""
     clients.dynamodb().delete_item(TableName=settings().events_table, Key=_receipt_key(of))
 
 
@@ -138,9 +137,10 @@ class RowChange:
     """A change of a row of IssuesTable.
 
     Attributes:
-        row: as it was read.
-        values: attributes with their new values; None removes one. None: the row is deleted.
-        sk: its new sort key, "" if that stays.
+        row: the row as it was read.
+        values: the new values of attributes; the value None removes an attribute. None instead of
+            a dict deletes the row.
+        sk: its new sort key, "" if that does not change.
     """
 
     row: PlainItem
@@ -149,7 +149,7 @@ class RowChange:
 
 
 def issue_rows(pk: str) -> Iterator[PlainItem]:
-    """Yield all rows of a generation. Read consistently. Access pattern I23."""
+    """Yield all rows of a generation. Reads consistently. Access pattern I23."""
     return map(
         read_all,
         query(
@@ -162,7 +162,7 @@ def issue_rows(pk: str) -> Iterator[PlainItem]:
 
 
 def find_rows(pk: str, sort_keys: Iterable[str]) -> list[PlainItem]:
-    """Return the existing ones of these rows, unordered. Access pattern I24."""
+    """Return those of these rows that exist, unordered. Access pattern I24."""
     keys = [write_all({"pk": pk, "sk": sk}) for sk in sort_keys]
     return list(map(read_all, batch_get(settings().issues_table, keys)))
 
@@ -223,7 +223,7 @@ def rewrite_attempt(of: Erasure, attempt: Attempt, message: Message) -> None:
 
 
 def count_message(of: Erasure) -> None:
-    """Add a message of a queue to the receipt. Access pattern E33."""
+    """Record in the receipt that a queue message was rewritten. Access pattern E33."""
     clients.dynamodb().update_item(**_receipt_update(of, Receipt(messages_rewritten=1), 0))
 
 

@@ -10,7 +10,7 @@ def put(detail_type: str, detail: str) -> None:
     """Put one event on the bus. `detail` is JSON.
 
     Raises:
-        UnavailableError: EventBridge has not accepted it now.
+        UnavailableError: EventBridge cannot accept it now.
         PermanentError: EventBridge will never accept it.
     """
     entry = {"Source": SOURCE, "DetailType": detail_type, "Detail": detail}

@@ -36,8 +36,8 @@ class EventPage(NamedTuple):
     """Events of one page of a query, newest first.
 
     `events` are unpacked one by one, because one may be large. `stopped` is the id of the last row
-    that was read: continue below it. None if there are no more rows. `bytes` is the size of the
-    payloads.
+    that was read, None if there are no more rows. The next page starts below it. `bytes` is the
+    size of the payloads, 0 if it was not added up.
     """
 
     events: Iterator[Stored]
@@ -50,14 +50,14 @@ def newest_first(
 ) -> Iterator[EventPage]:
     """Yield the pages of a project's events with `low` <= id < `high`, newest first.
 
-    Read consistently. Access pattern E4.
+    Reads consistently. Access pattern E4.
 
     Args:
         project_id: the project.
         low, high: event ids. `low` must be below `high`.
-        page: how many rows a page has at most, or four times as many after a page in which few of
-            the rows were events. A page has at most 1 MB of rows.
-        issue_id: DynamoDB leaves out the events of other issues, but reads them.
+        page: how many rows DynamoDB reads for a page at most. Grows fourfold after a page with few
+            events. A page never has more than 1 MB of rows.
+        issue_id: only events of this issue. DynamoDB reads those of other issues, too.
     """
     values = {":project": project_id, ":low": low, ":high": below(high)}
     condition = _NO_MARK
@@ -78,7 +78,10 @@ def newest_first(
 
 
 def _query_pages(request: DynamoRequest, page: int | None) -> Iterator[Any]:
-    """Yield the responses of a query of events. An error loop has a thousand tallies an event."""
+    """Yield the responses of a query of events. Read more rows a page while few of them are events.
+
+    In an error loop, there are a thousand tallies for each event.
+    """
     while True:
         sized: Any = {**request, "Limit": page} if page else request
         found = clients.dynamodb().query(**sized)
@@ -116,15 +119,16 @@ def _stopped(key: TypedItem | None) -> str | None:
 
 
 def below(event_id: str) -> str:
-    """Return a text that sorts below an event id, and above all lower ones.
+    """Return a text that sorts below an event id, and above all lower ids.
 
-    BETWEEN includes both bounds. `~` sorts after every character of an id.
+    It makes a bound of BETWEEN, which includes both bounds, exclusive. `~` sorts after every
+    character of an id.
     """
     return f"{event_id[:-1]}{chr(ord(event_id[-1]) - 1)}~"
 
 
 def ids_of_sdk_event(project_id: str, sdk_id: str, low: str, most: int) -> list[str]:
-    """Return the ids from `low` on of events with an SDK event id: the newest `most`.
+    """Return the newest `most` ids, from `low` on, of the events with an SDK event id.
 
     Newest first. The index by_release lags a little. Access pattern E6.
     """
@@ -143,7 +147,7 @@ def ids_of_sdk_event(project_id: str, sdk_id: str, low: str, most: int) -> list[
 
 
 def recent_of_sdk_event(project_id: str, sdk_id: str, low: str) -> Iterator[Stored]:
-    """Return the events with an SDK event id among the newest of a project, newest first.
+    """Yield those of a project's newest events that have an SDK event id, newest first.
 
     Includes tallies. Reads the newest 1 MB of the events from `low` on, consistently. Access
     pattern E27.
@@ -219,8 +223,8 @@ def of_projects(wanted: Iterable[tuple[str, str]]) -> list[Stored]:
 def some_of_issue(project_id: str, event_ids: Sequence[str], most_bytes: int) -> Iterator[Stored]:
     """Yield the events with these ids that exist, in the order of the ids.
 
-    Stops after the batch with which the payloads have more than `most_bytes`. Not read
-    consistently, which costs half. Access pattern E34.
+    Stops when the payloads have `most_bytes`, but yields all events of the last batch. Reads
+    eventually consistently, which costs half. Access pattern E34.
     """
     at, size, read = 0, _FIRST_BATCH, 0
     while at < len(event_ids) and read < most_bytes:
@@ -239,9 +243,7 @@ def ids_between(
 ) -> list[tuple[str, int | None]]:
     """Return the ids and legacy numbers of the events from the id `low` to `high`, ascending.
 
-    `tallies`: those of tallies and of feedback, too.
-
-    Read consistently. Access pattern E11.
+    With `tallies`, includes tallies and feedback. Reads consistently. Access pattern E11.
     """
     if low > high:
         return []
@@ -259,7 +261,7 @@ def ids_between(
 def stored_between(project_id: str, low: str, high: str) -> Iterator[tuple[str, str, int | None]]:
     """Yield id, issue id and legacy number of the events with `low` <= id < `high`, ascending.
 
-    Includes tallies, and erased events, which have counted (`errata.store.erasures`). Read
+    Includes tallies and erased events, because they were counted (`errata.store.erasures`). Reads
     consistently. Access pattern E14.
     """
     found = query(

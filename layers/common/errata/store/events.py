@@ -3,7 +3,7 @@
 | item | pk | sk | attributes |
 |---|---|---|---|
 | event | `12` | event id (UUIDv7) | issue, release, payload, legacy_id, ttl |
-| tally | `12` | event id | of_issue, sdk_id, tally, until, ttl |
+| tally | `12` | event id | of_issue, sdk_id, payload, tally, until, ttl |
 | failure marker | `12` | see `store.failure_marks` | teller, event, of_issue, ttl |
 
 An event has these attributes:
@@ -16,12 +16,12 @@ An event has these attributes:
 - `ttl` in seconds.
 
 A tally is an event that is counted, but not kept in full (`errata.models.tally`). It has the key
-that the event would have, so an event is stored once in either form. It is in no index, and readers
-of events skip it, because it has no payload:
+that the event would have, so an event is stored once in either form. It is in no index. It has:
 
 - `of_issue`: the id of its issue.
 - `sdk_id`: the SDK event id, 16 bytes.
-- `tally`: packed like a payload.
+- `payload`: the fields that are counted, packed like those of an event.
+- `tally`: true. Readers of events skip rows with this attribute.
 - `until`: the second in which the event expires, if the row is kept for longer.
 
 `errata.store.event_queries` reads events. `late_events`, `legacy`, `watermarks`, `issue_deletions`
@@ -138,7 +138,7 @@ def put_once(event: TypedItem, record_put: Any) -> IdempotencyRecord | None:
 
 
 def sent[T](send: Callable[[], T]) -> T:
-    """Return the result of a call that is repeated as usual, but not at once if it is throttled.
+    """Return the result of a call. Repeat it if DynamoDB fails, but not if it throttles.
 
     Raises:
         ThrottledError: DynamoDB throttles the partition. Each retry would use up more of it.
@@ -164,7 +164,7 @@ def put_new(event: TypedItem, beside: Sequence[Any] = ()) -> bool:
         FailureToldError: a log line has reported the failure before the SDK.
         OpenMarkerError: a late copy of it may have been stored or not (`store.late_events`).
         ConflictError: another writer is writing one of the rows.
-        ThrottledError: at once, if more events arrive than the project's partition takes.
+        ThrottledError: more events arrive than the project's partition takes. Not retried.
     """
     if beside:
         return put_unless([new_row(event), *beside])
@@ -272,10 +272,10 @@ def is_of_log(marker: Mapping[str, Any] | None) -> bool:
 
 
 def take_place(marker: TypedItem, event: TypedItem) -> bool:
-    """Store an SDK's event in the place of that of a log line. Access pattern E40.
+    """Replace the event of a log line by the SDK's event of the same failure. Access pattern E40.
 
-    It keeps the id and the issue that have been counted. Returns False if that event is a tally or
-    does not exist any more.
+    `marker` names the event of the log line. Its id and issue are kept, because they were counted.
+    Returns False if it is a tally or does not exist any more.
     """
     placed = {**event, "sk": marker["event"], "issue": marker["of_issue"]}
     try:

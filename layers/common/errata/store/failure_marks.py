@@ -2,15 +2,16 @@
 
 | item | pk | sk | attributes |
 |---|---|---|---|
-| failure marker | `12` | id with the time 0, of request, type and half a minute | see below |
+| failure marker | `12` | id with the time 0, from request, type and half a minute | see below |
 
 `teller` is `sdk` or `log`, `ttl` is in seconds. That of a log line has the id of its event as
 `event`, and the event's attribute `issue` as `of_issue`.
 
-Both know the id of Lambda's request and the type of the exception. The SDK sends its event before
-the runtime logs the exception, a few seconds at most. Lambda invokes a function again, with the
-same request id, a minute later at the earliest. So a marker stands for half a minute, and a log
-line looks at its own and the one before, together less than a minute.
+SDK and log line both know the id of Lambda's request and the type of the exception. The SDK sends
+its event at most a few seconds before the runtime logs the exception. If Lambda invokes a function
+again with the same request id, it does so a minute later at the earliest. So a marker stands for
+half a minute. A log line looks for the markers of its own half minute and of the one before, an SDK
+for those of its own and of the next one.
 
 Only projects with log capture have these markers, and only for events that name a request.
 """
@@ -30,8 +31,8 @@ type Teller = Literal["sdk", "log"]
 class FailureMark:
     """The failure that an event is about, and who reports it.
 
-    `claims` is False for a log line of the program itself: it may log an exception of the same type
-    several times in one request.
+    `claims` is whether the event writes a marker. It is False for a line that the program itself
+    has logged, because it may log exceptions of the same type several times in one request.
     """
 
     request_id: str
@@ -49,7 +50,7 @@ def actions(event: TypedItem, mark: FailureMark) -> list[Any]:
     """
     project_id = event["pk"]["S"]
     slot = mark.at_ms // SLOT_MS
-    # The log line comes after the SDK's event.
+    # The log line comes after the SDK's event, so it may be in the next half minute.
     other = slot + 1 if mark.teller == "sdk" else slot - 1
     check = {
         "ConditionExpression": "attribute_not_exists(pk)",

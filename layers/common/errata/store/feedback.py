@@ -22,7 +22,10 @@ from errata.store.project_items import project_key
 
 
 def item(project_id: str, feedback_id: str, sdk_id: str, packed: bytes, ttl: int) -> TypedItem:
-    """Return the item of a feedback about an event, "" for none. `ttl` is in seconds."""
+    """Return the item of a feedback. `ttl` is in seconds since the epoch.
+
+    `sdk_id` is the SDK event id of the event that it is about, "" for none.
+    """
     typed: TypedItem = {
         "pk": {"S": project_id},
         "sk": {"S": feedback_id},

@@ -12,7 +12,7 @@ from errata.store.project_items import rules_key
 def find_rules(project_id: str) -> tuple[str, str]:
     """Return the version and the text of a project's rules, both "" if it has none.
 
-    Read consistently. Access pattern P48.
+    Reads consistently. Access pattern P48.
     """
     return rule_texts.find(rules_key(project_id))
 

@@ -23,7 +23,10 @@ from errata.store.webhooks import delivery_action, parse_message, to_text
 
 
 def find_flow(of: Message, lane: str = "") -> Flow:
-    """Return what the channel of a message got lately. Read consistently. Access pattern D6."""
+    """Return the flow of the channel of a message. Reads consistently. Access pattern D6.
+
+    `lane` follows the channel's id in the key: `#quiet` or `#<hash>` of one member.
+    """
     response = clients.dynamodb().get_item(
         TableName=settings().deliveries_table, Key=_flow_key(of, lane), ConsistentRead=True
     )
@@ -43,7 +46,7 @@ def find_flow(of: Message, lane: str = "") -> Flow:
 
 
 def move(of: Message, flow: Flow, now_s: int, lane: str = "") -> bool:
-    """Store the flow, unless it has changed since it was read. Access pattern D7."""
+    """Store the flow. Returns False if it has changed since it was read. Access pattern D7."""
     try:
         clients.dynamodb().put_item(**_put(of, flow, now_s, lane))
     except ConditionFailedError:
@@ -63,10 +66,12 @@ def move_with(of: Message, flow: Flow, delivery: Delivery, now_s: int, lane: str
 
 
 def hold(of: Message, flow: Flow, now_s: int, lane: str = "") -> None:
-    """Hold a message for the leader, which sends it. Its own delivery is over. Access pattern D9.
+    """Hold a message for the leader, which will send it. Ends its own delivery.
+
+    Access pattern D9.
 
     Raises:
-        ConflictError: the leader has stopped to collect.
+        ConflictError: the leader does not collect messages any more.
     """
     table = settings().deliveries_table
     values: Any = {
@@ -91,7 +96,7 @@ def hold(of: Message, flow: Flow, now_s: int, lane: str = "") -> None:
 
 
 def list_held(leader: Message, group: str) -> Iterator[Message]:
-    """Yield the messages that are held for a leader of this group. Read consistently.
+    """Yield the messages that are held for a leader of this group. Reads consistently.
 
     Access pattern D10.
     """

@@ -4,8 +4,8 @@
 |---|---|---|---|
 | gateway key | `project#12` | `gateway#<id>` | created_at |
 
-A row is stored when API Gateway has created the key, and removed when the key is deleted. So one
-that no project key names any more can be deleted.
+A row is stored when API Gateway has created the key, and removed when the key is deleted. So a
+gateway key that no project key names any more can be found and deleted.
 """
 
 from errata.config import settings
@@ -22,7 +22,7 @@ def add_gateway_key(project_id: str, gateway_key_id: str, at_ms: int) -> None:
 def list_gateway_keys(project_id: str) -> dict[str, int]:
     """Return the ids of a project's recorded gateway keys, with the times of their creation.
 
-    The times are in milliseconds since the epoch. Read consistently. Access pattern P38.
+    The times are in milliseconds since the epoch. Reads consistently. Access pattern P38.
     """
     found = query(
         TableName=settings().projects_table,

@@ -115,8 +115,8 @@ def add_to_plan(key_id: str, plan_id: str) -> None:
 def _create(call: Callable[..., Any], **parameters: Any) -> Any:
     """Make a call that creates something. Repeat it only while API Gateway throttles calls.
 
-    botocore would repeat it for a reached limit, too: for longer than a caller of the dashboard
-    waits. The project's key, which is shown once, would be lost.
+    botocore would also repeat it if a limit is reached, for longer than a caller of the dashboard
+    waits. Then the project's key, which is shown only once, would be lost.
     """
     for attempt in attempts(_TRIES, base_s=0.5, most_s=4):
         try:
@@ -158,7 +158,10 @@ def made_plans(gateway: Gateway) -> dict[str, str]:
 
 
 def delete_plan(gateway: Gateway, plan_id: str) -> None:
-    """Delete a usage plan. AWS deletes no plan, and no stage, while one is in the other."""
+    """Delete a usage plan. No-op if it does not exist.
+
+    Removes the stage from the plan first: AWS deletes neither while they are connected.
+    """
     stage = f"{gateway.api_id}:{gateway.stage}"
     removal: Any = {"op": "remove", "path": "/apiStages", "value": stage}
     try:

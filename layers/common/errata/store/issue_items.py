@@ -2,8 +2,9 @@
 
 The attribute `last_seen` puts an issue into the index by_last_seen, which also has its `ttl`. Both
 lag behind (`Issue.ranked_at`), because each change costs write units of the index. `seen_at` and
-`expires_at` do not. Only open and regressed issues have `last_seen`, and those that will be open
-when a time is over. Items of release 0.1.0 have neither `seen_at` nor `number`.
+`expires_at` are exact. Open and regressed issues have `last_seen`, and so do those that are ignored
+until a time, because they are open when it is over. Items of release 0.1.0 have neither `seen_at`
+nor `number`.
 """
 
 from typing import Any
@@ -64,7 +65,7 @@ def issue_item(issue: Issue) -> Values:
 
 
 def ranked_name(issue: Issue) -> str:
-    """Return the attribute with the time under which lists have an issue."""
+    """Return the name of the attribute that stores `ranked_at`, by which lists sort an issue."""
     listed = issue.status in OPEN_STATUSES or issue.ignored_until == TIME
     return "last_seen" if listed else "ranked_at"
 

@@ -19,15 +19,15 @@ from errata.store.items import DynamoRequest, TypedItem, Values, batch_get, read
 # Higher than every rank, number and time.
 TOP = 10**15 - 1
 _HAS_ISSUES = 100
-# More than 1 MB has.
+# More rows than 1 MB has.
 _MOST_TEXTS = 100_000
-# Key, names, and values of the other attributes of a number row, about.
+# About how many bytes a number row has beside its text.
 _NUMBER_ROW_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ListKey:
-    """What a list sorts an issue by, descending: `value`, then `index`, then `issue_id`.
+    """The place of an issue in a list, which sorts descending by `value`, `index` and `issue_id`.
 
     Attributes:
         value: the rank, the number or the time by which the list sorts.
@@ -42,7 +42,7 @@ class ListKey:
 
     @property
     def sorts_by(self) -> tuple[int, bool, str]:
-        """Return what keys sort by. Entries of the index stay in its own order."""
+        """Return what to sort keys by. Entries of the index stay in the order of the index."""
         return self.value, self.index, "" if self.index else self.issue_id
 
 
@@ -134,8 +134,8 @@ class Texts:
 def texts(visible: Visible, status: str, before: int, most: int = _MOST_TEXTS) -> Texts:
     """Return the words by which people find the issues with a number below `before`.
 
-    Reads 1 MB, or at most so many rows. `status` is one of `ranks.LISTED`. Rows may be left over,
-    and lag a little. Access pattern I29.
+    Reads at most 1 MB and `most` rows. `status` is one of `ranks.LISTED`. May include issues that
+    do not have the status any more, and miss changes of the last second. Access pattern I29.
     """
     low = ranks.prefix(ranks.FIRST_SEEN, status)
     page = clients.dynamodb().query(
@@ -171,8 +171,8 @@ class MergedMember:
 def merged(visible: Visible) -> tuple[list[MergedMember], int]:
     """Return the merged issues of a project, newest first, and about how many bytes were read.
 
-    Reads 1 MB: of more, only the newest are found by what their head does not have. Rows may be
-    left over. Access pattern I46.
+    Reads at most 1 MB, so a search may miss words that only older ones have. May include issues
+    that are not merged any more. Access pattern I46.
     """
     low = ranks.prefix(ranks.FIRST_SEEN, MERGED)
     page = clients.dynamodb().query(
@@ -211,9 +211,8 @@ def from_index(
     """Return issues with these statuses from the index by_last_seen, newest first.
 
     Reads up to `most` entries of any status, after the key `after`. Its issue may have been
-    deleted. The index has open and regressed issues, those that are ignored until a time, which may
-    have come, and those that release 0.1.0 was the last to change. It lags a little. Access pattern
-    I8.
+    deleted. The index has open and regressed issues, those that are ignored until a time, and those
+    that only release 0.1.0 has changed. It lags a little. Access pattern I8.
     """
     wanted: Values = {f":status{n}": status for n, status in enumerate(statuses)}
     low, high = _oldest(visible), TOP
@@ -250,7 +249,7 @@ def _key(item: TypedItem) -> ListKey:
 
 
 def _oldest(visible: Visible) -> int:
-    """Return the oldest time under which lists have a visible issue."""
+    """Return the oldest `ranked_at` that a visible issue may have."""
     return max(0, visible.oldest_ms - RANK_LAG_MS)
 
 
@@ -259,8 +258,8 @@ def read(
 ) -> tuple[dict[str, Issue], int]:
     """Return the visible issues with these ids, and a time in milliseconds. Access pattern I20.
 
-    The time says before when the issues without rows were last seen (`numbers.without_rows_until`):
-    release 0.1.0 was the last one to change them. It is 0 without `until`.
+    Issues without rows were last seen before that time (`numbers.without_rows_until`), because only
+    release 0.1.0 has changed them. The time is 0 if there are none, or without `until`.
     """
     pk = visible.partition
     keys = [write_all({"pk": pk, "sk": f"issue#{each}"}) for each in dict.fromkeys(issue_ids)]
@@ -279,7 +278,10 @@ def read(
 
 
 def has_issues(visible: Visible) -> bool:
-    """Return whether the project has visible issues. Looks at a hundred. Access pattern I21."""
+    """Return whether the project has visible issues. Access pattern I21.
+
+    Looks at the first hundred rows only.
+    """
     page = clients.dynamodb().query(
         TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :issue)",

@@ -13,9 +13,10 @@ from errata.store.items import batch_get_tables, read_all, write_all
 def event_and_releases(
     visible: Visible, event_id: str, releases: Iterable[str]
 ) -> tuple[Stored | None, dict[str, int]]:
-    """Return an event, and when these releases were first seen in the project, in milliseconds.
+    """Return an event, and when these releases were first seen in the project, by release.
 
-    Leaves out what does not exist. No event if `event_id` is "". Access pattern I28.
+    The times are in milliseconds. Leaves out releases that do not exist. The event is None if it
+    does not exist or is not kept in full, or if `event_id` is "". Access pattern I28.
     """
     events_table, issues_table = settings().events_table, settings().issues_table
     keys = [{"pk": visible.partition, "sk": f"release#{release_hash(each)}"} for each in releases]

@@ -73,8 +73,9 @@ def change(pk: str, before: Issue, after: Issue, note: Activity, last: int) -> b
 def change_together(visible: Visible, changes: Iterable[tuple[Issue, Issue, Activity]]) -> bool:
     """Change issues that have numbers, and record why, all or nothing: for a merge.
 
-    Each is given before and after. Also notes in the project's counter that it has merged issues.
-    Returns False as `set_status`. Access pattern I44.
+    `changes` has each issue before and after, and the activity. Also records in the project's
+    counter that it has merged issues. Returns False in the same cases as `set_status`. Access
+    pattern I44.
     """
     actions = [numbers.merged_action(visible)]
     for before, after, note in changes:
@@ -154,10 +155,7 @@ def _replace(pk: str, before: Issue, content: Values) -> Any:
 
 
 def renew_activity(pk: str, issue: Issue) -> None:
-    """Let the activity of an issue with notes live as long as its other rows.
-
-    Access pattern I39.
-    """
+    """Let the activity of an issue expire together with its other rows. Access pattern I39."""
     for item in _of_issue(pk, "act", issue.id, keys_only=True):
         with suppress(ConditionFailedError):  # deleted meanwhile
             clients.dynamodb().update_item(
@@ -191,7 +189,8 @@ def activity_action(pk: str, issue: Issue, note: Activity) -> Any:
             "ttl": max(issue.rows_until, issue.expires_at) if note.is_note else issue.expires_at,
         }
     )
-    # A note of the same millisecond is another person's. A status has its own time already.
+    # Do not overwrite a note by another person of the same millisecond. Two changes of the status
+    # never have the same time.
     unlike = {"ConditionExpression": "attribute_not_exists(pk)"} if note.is_note else {}
     return {"Put": {"TableName": settings().issues_table, "Item": item, **unlike}}
 

@@ -7,8 +7,9 @@ All rows of a project have the partition `<project>#<generation>`. `clear` opens
 |---|---|---|
 | issue | `issue#<issue id>` | all events of one fingerprint; in the index by_last_seen |
 
-Every item of the table has a `ttl` in seconds: the `ttl` of its newest event. Issue-release links
-have a day more, and tombstones at least 15 days from the deletion.
+Items have a `ttl` in seconds, mostly that of their newest event. Issue-release links expire a day
+later, and tombstones 15 days after the deletion at the earliest. The modules that describe other
+items say when those expire.
 `errata.store.releases` and `day_counts` describe the other counters. `digest` writes them all.
 `issue_status` has the changes that people make to issues.
 """
@@ -30,7 +31,7 @@ from errata.store.items import (
     write_all,
 )
 
-# Issues in one response of I51.
+# Rows in one response of access pattern I51.
 _AT_ONCE = 20
 
 
@@ -80,7 +81,7 @@ def find_by_prefix(visible: Visible, prefix: str, most: int) -> list[Issue]:
 
 
 def find_across(wanted: Iterable[tuple[Visible, str]]) -> dict[tuple[str, str], Issue]:
-    """Return issues of several projects by project id and issue id. `wanted` has their ids.
+    """Return issues of several projects by (project id, issue id). `wanted` has the issue ids.
 
     Leaves out missing and hidden ones. Access pattern I27.
     """

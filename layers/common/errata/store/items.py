@@ -1,4 +1,4 @@
-"""Convert values to and from DynamoDB's typed form; loops for queries and batch calls."""
+"""Convert values to and from DynamoDB's typed form, and make queries and batch calls."""
 
 from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from itertools import batched, islice
@@ -91,9 +91,9 @@ def query(**request: Any) -> Iterator[TypedItem]:
 
 
 def query_some(pages: int | None, **request: Any) -> tuple[list[TypedItem], TypedItem | None]:
-    """Return the items of up to `pages` pages of a query (1 MB each; None: all pages).
+    """Return the items of the first `pages` pages of a query, and the key where it stopped.
 
-    Also returns the key where it stopped, None at the end.
+    A page has 1 MB. `pages` is None for all of them. The key is None at the end of the query.
     """
     found: list[TypedItem] = []
     stopped: TypedItem | None = None
@@ -120,7 +120,7 @@ def query_pages(**request: Any) -> "Iterator[QueryOutputTypeDef]":
 
 
 def batch_get(table: str, keys: list[TypedItem], consistent: bool = True) -> list[TypedItem]:
-    """Return the existing items with these keys, unordered. Read consistently by default.
+    """Return the existing items with these keys, unordered. Reads consistently by default.
 
     Raises:
         UnavailableError: DynamoDB left keys unread after several tries.
@@ -163,7 +163,7 @@ def batch_get_tables(
 def batch_delete(table: str, keys: Iterable[TypedItem]) -> None:
     """Delete the items under these keys. Skips those that do not exist.
 
-    Takes the keys one batch after the other: there may be millions.
+    Takes the keys from the iterable batch by batch: there may be millions.
 
     Raises:
         UnavailableError: DynamoDB left keys undeleted after several tries.
@@ -193,15 +193,16 @@ def _batch_write(table: str, requests: Iterable[DynamoRequest]) -> None:
 
 
 def key_begin(text: str) -> str:
-    """Return what a sort key may begin with. DynamoDB refuses a query with more than 1,024 bytes.
+    """Return the first 1,000 bytes of a text, for a query by the beginning of a sort key.
 
-    No stored key is so long, so the query finds the same.
+    DynamoDB refuses a query with more than 1,024 bytes. No stored key is so long, so the query
+    finds the same rows.
     """
     return cut(text, 1_000)
 
 
 def unchanged(values: Mapping[str, Value]) -> DynamoRequest:
-    """Return the condition that these attributes are unchanged. None: the attribute is missing."""
+    """Return the condition that these attributes are unchanged. None means a missing attribute."""
     there = write_all(values)
     condition: DynamoRequest = {
         "ConditionExpression": " AND ".join(

@@ -4,9 +4,9 @@
 |---|---|---|
 | known release | `known#<hash>` | release, first_seen, ttl |
 
-A release row expires with its events. If an old build came back later, it would look new, and
-reopen issues that are resolved in a release of the time between. So this row is stored together
-with the release, and again every month. It expires a year after the release was last seen.
+A release row expires with its events. If an old build came back after that, it would look new, and
+reopen issues that were resolved in a later release. So this row is stored together with the
+release, and again every month. It expires a year after the release was last seen, or later.
 """
 
 from collections.abc import Iterable
@@ -35,14 +35,14 @@ def known_key(name: str) -> str:
 
 
 def keep(release: Release) -> None:
-    """Note until when a release is known, if it must be written again (`put_action`)."""
+    """Set `known_until` of a release if its known row must be written again (`put_action`)."""
     until = release.last_seen // 1000 + RELEASE_KNOWN_S
     if until > release.known_until:
         release.known_until = until + KNOWN_RENEWED_S
 
 
 def put_action(pk: str, name: str, release: Release) -> Any:
-    """Return the transaction action that stores it. It goes with the release's own row."""
+    """Return the action that stores a known release, for the transaction of the release's row."""
     values: Values = {
         "pk": pk,
         "sk": known_key(name),
@@ -54,12 +54,13 @@ def put_action(pk: str, name: str, release: Release) -> Any:
 
 
 def release(visible: Visible, name: str, at_ms: int) -> bool:
-    """Store when a release was released, instead of when it was first seen. 0: as before.
+    """Store when a release was released: the order of releases then uses that time.
 
-    Returns False if the project has no such release now. Access pattern I37.
+    With `at_ms` 0, it uses the time when the release was first seen again. Returns False if the
+    project has no such release now. Access pattern I37.
 
     Raises:
-        ConflictError: it has changed since it was read.
+        ConflictError: the release has changed since it was read.
     """
     hashed, table = release_hash(name), settings().issues_table
     key = write_all({"pk": visible.partition, "sk": f"release#{hashed}"})
@@ -85,7 +86,7 @@ def release_actions(pk: str, item: PlainItem, at_ms: int) -> list[Any]:
 
 
 def seen_in(items: Iterable[PlainItem], now_s: int) -> dict[str, int]:
-    """Return when releases were first seen, by hash, from rows of both kinds."""
+    """Return when releases were first seen, by hash, from rows of releases and known releases."""
     found: dict[str, int] = {}
     for item in items:
         kind, _, name = item["sk"].partition("#")

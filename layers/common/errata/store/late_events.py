@@ -1,21 +1,21 @@
-"""EventsTable: an SDK's event that arrived late is stored once, with three small writes.
+"""EventsTable: store an SDK's event that arrived late once, with three small writes.
 
 A transaction of the event with its dedup marker would cost twice the write units of the event. So:
 
-1. The marker is written first. It names the id that the event gets, and is `open`.
-2. The event is written, unless its id exists.
-3. The marker is written again, without `open`.
+1. Write the marker. It names the id that the event gets, and is `open`.
+2. Write the event, unless its id exists.
+3. Write the marker again, without `open`.
 
-A copy of the event that finds a marker that is not open was stored before. If the marker is open,
-nobody knows whether its event was stored: the writer may have ended, or be slow. Then one
+If a copy of the event finds a marker that is not open, the event was stored before. If the marker
+is open, nobody knows whether the event was stored: its writer may have ended, or be slow. Then one
 transaction gives the event another id: it closes the marker, stores the event, and puts a second
-marker under the first id. If an event is there, the transaction fails, and the event was stored. If
-not, the slow writer finds the second marker there, and stores nothing.
+marker under the first id. If the first id has an event, the transaction fails, and the event was
+stored. If not, the slow writer will find the second marker under this id, and store nothing.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
 | dedup marker | `12` | the id with the time of the sender's clock | event, ttl, open |
-| its second one | `12` | the id that a slow writer would use | event, ttl |
+| second marker | `12` | the id that a slow writer would use | event, ttl |
 
 See docs/decisions/0020-event-ids-of-sdks.md.
 """

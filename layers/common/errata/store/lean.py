@@ -26,7 +26,7 @@ _TYPE = "application/x-amz-json-1.0"
 
 
 class _Wait(NamedTuple):
-    """A wait before a retry. `most_s` doubles with each one. `tokens`: its cost in `RetryQuota`."""
+    """A wait before a retry. `most_s` doubles each time. `tokens` is its cost in `RetryQuota`."""
 
     most_s: float
     tokens: int

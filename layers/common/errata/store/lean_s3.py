@@ -1,6 +1,6 @@
 """Read parts of objects in S3, on the standard library.
 
-botocore's client takes a tenth of a second to make, which an event at an endpoint does not have.
+It takes a tenth of a second to make botocore's client, which is too long while an SDK waits.
 
 Source: S3 API, "GetObject".
 """

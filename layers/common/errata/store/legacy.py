@@ -106,7 +106,7 @@ def legacy_counter(project_id: str) -> LegacyCounter:
 def legacy_after(visible: Visible, since: int = 0) -> Iterator[tuple[int, str]]:
     """Yield the visible legacy numbers above `since` with their event ids, ascending.
 
-    Read consistently: no number is left out. Access pattern E8.
+    Reads consistently: no number is left out. Access pattern E8.
 
     Raises:
         UnavailableError: a number is still being written. Later numbers must not be returned before

@@ -21,7 +21,10 @@ def names(prefix: str = "") -> Iterator[str]:
 
 
 def filters(group: str) -> dict[str, str]:
-    """Return the subscription filters of a log group: names and destinations. Empty without it."""
+    """Return the destinations of the subscription filters of a log group, by the filters' names.
+
+    Empty if the log group does not exist.
+    """
     try:
         found = clients.logs_patient().describe_subscription_filters(logGroupName=group)
     except StoreError as error:
@@ -32,7 +35,7 @@ def filters(group: str) -> dict[str, str]:
 
 
 def put_filter(group: str, name: str, pattern: str, function_arn: str) -> None:
-    """Subscribe a function to some lines of a log group, or change which ones.
+    """Subscribe a function to the matching lines of a log group. Replaces a filter of this name.
 
     Raises:
         NotFoundError: there is no such log group.

@@ -1,4 +1,4 @@
-"""IdempotencyTable: how many events of an issue execution environments have leased in an hour.
+"""IdempotencyTable: how many events of an issue were leased in an hour, for the issue cap.
 
 | pk | attributes |
 |---|---|
@@ -15,9 +15,9 @@ _KEPT_S = 86_400
 
 
 def lease(issue_id: str, hour: int, events: int, most_before: int) -> bool:
-    """Lease events if at most `most_before` are already leased. Return whether they are.
+    """Lease events if at most `most_before` are already leased. Return whether they were leased.
 
-    Sent once: a busy table must not keep the event waiting. Access pattern K20.
+    Makes one attempt: a busy table must not keep the event waiting. Access pattern K20.
     """
     expires_at = (hour + 1) * HOUR_MS // 1000 + _KEPT_S
     values = {":events": events, ":most": most_before, ":ttl": expires_at}

@@ -55,7 +55,7 @@ def send_alert(recipient: str, mail: Mail, *, is_member: bool) -> None:
     """Send a mail about an alert to one address. `is_member`: its owner sees the project.
 
     Raises:
-        StoreError: it was not accepted.
+        StoreError: the mail was not accepted.
     """
     if not (settings().mail_identity and is_member):
         clients.sns().publish(
@@ -98,7 +98,7 @@ def subscribe(address: str) -> str:
 
 
 def unsubscribe(subscription: str) -> None:
-    """End a subscription, if SNS allows it. Nothing is sent to a removed channel anyway."""
+    """End a subscription. If that fails, only logs it: a removed channel gets nothing anyway."""
     try:
         clients.sns().unsubscribe(SubscriptionArn=subscription)
     except StoreError:

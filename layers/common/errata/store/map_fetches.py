@@ -1,12 +1,12 @@
-"""ArtifactsTable: source maps at URLs that events name, until they are artifacts.
+"""ArtifactsTable: fetches of source maps at URLs that events name, until they are artifacts.
 
 | item | pk | sk | attributes |
 |---|---|---|---|
 | fetch | project id | `fetch#<sha256>` | see `Fetch`, ttl |
 | fetches of a day | project id | `fetches#<day>` | number, waited_ms, ttl |
 
-The stream passes a fetch to `fetch_maps` when it is `created`, and to `compile_maps` when it is
-`fetched`. Then the pointer of the artifact replaces it, under the same key.
+The table's stream passes a fetch to `fetch_maps` when its state is `created`, and to `compile_maps`
+when it is `fetched`. Then the artifact's pointer, which has the same key, replaces the fetch.
 """
 
 from errata.config import settings
@@ -22,16 +22,16 @@ from errata.models.ids import DAY_MS
 from errata.store import clients
 from errata.store.items import PlainItem, TypedItem, batch_get, query, read_all, write_all
 
-# Of one project, in a day: fetches, and how long they wait for slow servers together. Others share
-# its lane of the stream, and wait, too.
+# Limits of a project in a day: fetches, and the time that they wait for slow servers in all. Other
+# projects in the same shard of the stream wait, too.
 MAX_OF_DAY = 200
 MAX_WAIT_MS = 120_000
 
 
 def ask(project_id: str, key: str, url: str, release: str, at_ms: int) -> bool:
-    """Have a source map fetched, if it never was, or if that failed a while ago.
+    """Have a source map fetched if it never was, or if the last fetch failed a while ago.
 
-    Returns whether it is fetched now. Access pattern A12.
+    Returns False if it is not fetched now, for example after `MAX_FETCHES`. Access pattern A12.
     """
     try:
         clients.dynamodb().update_item(
@@ -69,13 +69,13 @@ def ask(project_id: str, key: str, url: str, release: str, at_ms: int) -> bool:
 
 
 def find(project_id: str, key: str) -> Fetch | None:
-    """Return a fetch, None if there is none or it is an artifact. Access pattern A13."""
+    """Return a fetch, None if it does not exist or became an artifact. Access pattern A13."""
     items = batch_get(settings().artifacts_table, [_key(project_id, key)])
     return next(filter(None, map(_fetch, map(read_all, items))), None)
 
 
 def list_unfinished(project_id: str) -> list[Fetch]:
-    """Return the fetches of a project that have neither failed nor ended. Access pattern A14."""
+    """Return the fetches of a project that are still going on. Access pattern A14."""
     found = query(
         TableName=settings().artifacts_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :fetch)",
@@ -88,9 +88,10 @@ def list_unfinished(project_id: str) -> list[Fetch]:
 def begin(
     project_id: str, key: str, before: FetchState, state: FetchState, at_ms: int
 ) -> Fetch | None:
-    """Count another attempt of a state, which follows the state `before`. Access pattern A15.
+    """Move a fetch from the state `before` to `state`, and count the attempt. Access pattern A15.
 
-    Returns None if there is nothing to do: the fetch is further, or has ended.
+    If it has `state` already, only counts the attempt. Returns None if there is nothing to do: the
+    fetch has a later state, or has ended.
     """
     try:
         response = clients.dynamodb().update_item(
@@ -110,7 +111,7 @@ def begin(
 
 
 def move(fetch: Fetch, state: FetchState, at_ms: int, detail: str = "") -> None:
-    """Record that a fetch has another state. No-op if it has moved. Access pattern A16."""
+    """Set the state of a fetch, unless it has changed since it was read. Access pattern A16."""
     try:
         clients.dynamodb().update_item(
             TableName=settings().artifacts_table,
@@ -128,9 +129,9 @@ def move(fetch: Fetch, state: FetchState, at_ms: int, detail: str = "") -> None:
 
 
 def count_of_day(project_id: str, at_ms: int) -> bool:
-    """Count a fetch of a project. Return False if it has had `MAX_OF_DAY` or `MAX_WAIT_MS` today.
+    """Count a fetch of a project. Return False if it has reached a limit of the day.
 
-    An attempt that comes again counts again. Access pattern A17.
+    Repeated attempts count again. Access pattern A17.
     """
     try:
         clients.dynamodb().update_item(
@@ -155,7 +156,7 @@ def count_of_day(project_id: str, at_ms: int) -> bool:
 
 
 def note_wait(project_id: str, waited_ms: int, at_ms: int) -> None:
-    """Add to how long the fetches of a project's day have waited. Access pattern A24."""
+    """Add to the time that a project's fetches have waited on this day. Access pattern A24."""
     clients.dynamodb().update_item(
         TableName=settings().artifacts_table,
         Key=_key(project_id, f"fetches#{at_ms // DAY_MS}"),

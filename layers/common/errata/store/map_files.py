@@ -23,7 +23,7 @@ _MISSING = ("NoSuchKey", "404", "NotFound")
 
 
 def put_chunk(organization: str, sha1: str, content: bytes) -> None:
-    """Store an upload chunk. Again is no change: its name is its SHA-1."""
+    """Store an upload chunk. Can be repeated: its name is the SHA-1 of its content."""
     clients.s3().put_object(
         Bucket=settings().maps_bucket, Key=_chunk(organization, sha1), Body=content
     )
@@ -110,14 +110,14 @@ def _list(prefix: str) -> Iterator[str]:
 
 
 def delete_map(project_id: str, map_id: str) -> None:
-    """Delete a compiled map. No-op if it is deleted."""
+    """Delete a compiled map. No-op if it does not exist."""
     _delete(_map(project_id, map_id))
 
 
 def delete_files(project_id: str, organization_chunks: Iterable[tuple[str, str]]) -> None:
     """Delete the compiled and fetched source maps of a project, and these upload chunks.
 
-    Each chunk is an organization and a SHA-1. Reads the keys of maps in pages.
+    Each chunk is given as its organization and its SHA-1.
     """
     chunks = (_chunk(*each) for each in organization_chunks)
     for keys in (_list(_map(project_id, "")), _list(_fetched(project_id, "")), chunks):

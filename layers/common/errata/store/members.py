@@ -8,11 +8,12 @@
 | team | `org#3` | `team#<id>` | name, created_at |
 
 Preferences are `name`, `zone` and `theme`, and the scope: `scope_environment`, `scope_range`.
-How to be told of alerts: `muted`, `reach_quiet`, `reach_kind`, `reach_hint`, `reach_since`.
+`muted`, `reach_quiet`, `reach_kind`, `reach_hint` and `reach_since` say how the user wants to be
+told of alerts.
 `orgs` maps an organization's id to `role` and `teams` (ids of teams, joined by commas). Only the
 user's item says what a person may do. The member items list an organization's members. The count of
-owners prevents the removal of the last owner. All three change in one transaction.
-A member can only be added to an existing team. So the id of a deleted team gives no access.
+owners prevents the removal of the last owner. All three change in one transaction. A member can
+only be added to an existing team.
 """
 
 import hashlib
@@ -107,9 +108,9 @@ def save_scope(email: str, scope: Scope) -> None:
 
 
 def save_alerts(email: str, kinds: Iterable[str], reach: Reach) -> None:
-    """Set how a user (`email` in lower case) wants to be told of alerts, and of which kinds not.
+    """Set how a user wants to be told of alerts (`reach`), and which kinds are muted.
 
-    Access pattern P62.
+    `email` is in lower case. Access pattern P62.
     """
     own = {name: getattr(reach, name) or None for name in _REACH} if reach.is_own else {}
     values = {"muted": ",".join(sorted(kinds)) or None}
@@ -225,7 +226,7 @@ def _check_team(organization_id: str, team_id: str) -> Any:
 
 
 def list_members(organization_id: str) -> list[Member]:
-    """Return an organization's members, sorted by e-mail. Read consistently.
+    """Return an organization's members, sorted by e-mail. Reads consistently.
 
     Access pattern P25.
     """
@@ -340,7 +341,7 @@ def rename_team(organization_id: str, team_id: str, name: str) -> bool:
 
 
 def list_teams(organization_id: str) -> list[Team]:
-    """Return an organization's teams, oldest first. Read consistently. Access pattern P28."""
+    """Return an organization's teams, oldest first. Reads consistently. Access pattern P28."""
     found = query(
         TableName=settings().projects_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :team)",

@@ -4,8 +4,8 @@
 |---|---|---|---|
 | monitor | `project#12` | `monitor#nightly-backup#production` | data, version |
 
-`data` is compressed JSON: all that a `Monitor` has. A project's row has their number as
-`monitors`, so that a project has `MAX_MONITORS` at most.
+`data` is compressed JSON: the other fields of a `Monitor`. The attribute `monitors` of a project's
+row counts them, so that a project has at most `MAX_MONITORS`.
 """
 
 import json
@@ -24,7 +24,7 @@ _MONITOR = "monitor#"
 _OF_KEY = ("project_id", "slug", "environment", "version")
 _NONE = Monitor("", "", "", 0)
 _NO_RUN = Run("", "ok", 0)
-# Codes of a transaction that other writers made fail.
+# Codes of a transaction that failed because of other writers.
 _OTHERS = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
@@ -40,7 +40,7 @@ def list_monitors(project_id: str) -> list[Monitor]:
 
 
 def find_monitor(project_id: str, slug: str, environment: str) -> Monitor | None:
-    """Return a monitor, None if there is none. Read consistently. Access pattern P79."""
+    """Return a monitor, None if there is none. Reads consistently. Access pattern P79."""
     found = clients.dynamodb().get_item(
         TableName=settings().projects_table,
         Key=_key(project_id, slug, environment),
@@ -52,7 +52,7 @@ def find_monitor(project_id: str, slug: str, environment: str) -> Monitor | None
 def add_monitor(monitor: Monitor) -> bool:
     """Store a new monitor, and count it. Access pattern P80.
 
-    Returns False if it exists, or another transaction was at the project.
+    Returns False if it exists, or another transaction is changing it or the project.
 
     Raises:
         LimitReachedError: the project has `MAX_MONITORS`, or does not exist.
@@ -128,7 +128,7 @@ def remove_monitor(project_id: str, slug: str, environment: str) -> bool:
 
 
 def drop_monitor(project_id: str, slug: str, environment: str) -> None:
-    """Delete what is left of a monitor of a deleted project. Access pattern P83."""
+    """Delete the row of a monitor whose project is deleted. Access pattern P83."""
     table = settings().projects_table
     clients.dynamodb().delete_item(TableName=table, Key=_key(project_id, slug, environment))
 

@@ -11,14 +11,15 @@ from errata.store import clients
 from errata.store.items import write_all
 
 _KEPT_S = 40 * 86_400
-# A notice that began this long ago and was not sent was cut off.
+# If a notice was begun this long ago and is not sent, its process was interrupted.
 _CUT_OFF_S = 60
 
 
 def begin(name: str, now_s: int) -> bool | None:
-    """Begin to send a notice. Returns False if it was sent, None if another process is sending it.
+    """Begin to send a notice. Access pattern K12.
 
-    Access pattern K12.
+    Returns True if the caller must send it, False if it was sent, None if another process is
+    sending it.
     """
     try:
         clients.dynamodb().put_item(

@@ -84,7 +84,7 @@ def counter_of(visible: Visible) -> PlainItem | None:
 
 
 def without_rows_until(visible: Visible, counter: PlainItem | None) -> int:
-    """Return a time: visible issues without rows were last seen before it. 0 if there are none."""
+    """Return a time before which all visible issues without rows were last seen, 0 without any."""
     if counter is None:
         return _ALWAYS
     if counter.get("generation", 0) != visible.watermark.generation:
@@ -110,7 +110,7 @@ def take_action(project_id: str, last: int, count: int) -> Any:
 
 
 def merged_action(visible: Visible) -> Any:
-    """Return the transaction action that notes that a generation has merged issues."""
+    """Return the transaction action that records that a generation has merged issues."""
     return {
         "Update": {
             "TableName": settings().issues_table,
@@ -133,9 +133,9 @@ def remove_counter(project_id: str) -> None:
 
 
 def ids_of_numbers(visible: Visible, found: Iterable[int]) -> list[str]:
-    """Return the ids of the issues in the rows of these numbers. Rows may be left over.
+    """Return the ids of the issues with these numbers, from their number rows.
 
-    Access pattern I18.
+    May include deleted issues. Access pattern I18.
     """
     keys = [
         write_all({"pk": visible.partition, "sk": ranks.number_key(status, number)})

@@ -1,4 +1,4 @@
-"""Objects in the bucket of source maps and attachments."""
+"""Delete objects in the bucket of source maps and attachments."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from errata.config import settings
 from errata.errors import UnavailableError
 from errata.store import clients
 
-# Of a request. Source: S3 API, "DeleteObjects".
+# Keys in one request. Source: S3 API, "DeleteObjects".
 MOST_KEYS = 1_000
 
 

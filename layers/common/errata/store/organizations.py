@@ -20,7 +20,7 @@ from errata.store.items import PlainItem, TypedItem, Values, batch_get, query, r
 def find_organization(organization_id: str) -> Organization | None:
     """Return an organization; None if it has no item.
 
-    Read consistently, so that a changed policy takes effect when the TTL cache expires.
+    Reads consistently, so that a changed policy takes effect when the TTL cache expires.
     Access pattern P16.
     """
     response = clients.dynamodb().get_item(

@@ -106,7 +106,7 @@ def key_item(key: ApiKey) -> Values:
 
 
 def to_key(item: PlainItem) -> ApiKey:
-    """Return the key in an item of plain values. Its gateway key only from `usage_from` on."""
+    """Return the key in an item of plain values. Leaves out `usage_key` before `usage_from`."""
     in_force = item.get("usage_from", 0) <= now_ms()
     return ApiKey(
         hash=item["pk"].removeprefix("key#"),

@@ -57,7 +57,7 @@ _TRIES = 6
 
 
 def find_key(key_hash: str) -> ApiKey | None:
-    """Return the key with this hash, revoked or not. Read consistently. Access pattern P1."""
+    """Return the key with this hash, revoked or not. Reads consistently. Access pattern P1."""
     item = _get(f"key#{key_hash}", "key")
     return to_key(item) if item else None
 
@@ -83,10 +83,11 @@ def list_unclaimed() -> list[Project]:
 
 
 def some_projects(organization_id: str, after: str, pages: int | None) -> tuple[list[Project], str]:
-    """Return an organization's projects with ids above `after`, oldest first. "" starts at the top.
+    """Return an organization's projects with ids above `after`, oldest first, and where it stopped.
 
-    Reads at most `pages` pages of 1 MB; None: all pages. Also returns the id where it stopped, ""
-    at the end. Access pattern P35.
+    With `after` "", starts with the oldest one. Reads at most `pages` pages of 1 MB, or all if that
+    is None. The second result is the id of the last project that was read, "" at the end. Access
+    pattern P35.
     """
     found, stopped = query_some(
         pages,
@@ -184,7 +185,7 @@ def revoke_key(key_hash: str, at_ms: int) -> None:
 def save_settings(before: Project, after: Project) -> None:
     """Save the settings of a project that differ, and leave the others as they are.
 
-    So two changes of different settings at once both hold. Access pattern P9.
+    So two requests can change different settings at the same time. Access pattern P9.
     """
     names = [
         name
@@ -261,7 +262,7 @@ def remove_project(project: Project, at_ms: int) -> bool:
     if values:
         delete["ExpressionAttributeValues"] = values
     if project.unclaimed:
-        # The counter must go down once, also if two commands delete the project at once.
+        # The counter must go down only once, even if two commands delete the project at once.
         delete["ConditionExpression"] = "organization = :unclaimed"
         delete["ExpressionAttributeValues"] = write_all({":unclaimed": UNCLAIMED})
         actions.append({"Update": creation_counts.one_less_unclaimed()})

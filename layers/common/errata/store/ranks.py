@@ -1,4 +1,4 @@
-"""IssuesTable: the rows by which lists find the issues of a status, in an order.
+"""IssuesTable: the rows by which lists find issues, by status and order.
 
 | item | sk | what |
 |---|---|---|
@@ -7,10 +7,10 @@
 | assignee row | `assigned#<assignee>#<issue id>` | nothing but its key |
 | counter | `numbers` in the partition `<project>` | last: the number of the newest issue |
 
-Their keys follow from the issue's row. They are stored before it and deleted after it. So an issue
-always has its rows, and a row may be left over: a reader compares its key with the issue's row
-(`is_current`). Rank rows are rewritten only if the rank changes, which is a coarse logarithm:
-issues whose numbers differ by less than 5 % have the same.
+Their keys are computed from the issue's row. They are stored before it and deleted after it. So an
+issue always has its rows, but a row may be left over: a reader compares its key with the issue's
+row (`is_current`). A rank is a coarse logarithm: the numbers of one rank differ by less than 5 %.
+So a rank row is only rewritten after some events.
 
 An open issue is in the index by_last_seen, so it has no rank row for that order. A regressed issue
 is open, too: it has the rows of both statuses. An issue that is ignored until a time also has both:
@@ -72,9 +72,9 @@ def prefix(order: str, status: str) -> str:
 
 
 def is_current(sk: str, order: str, status: str, issue: Issue) -> bool:
-    """Return whether the row with the sort key `sk` belongs to an issue as it is now.
+    """Return whether an issue, as it is now, has a row with the sort key `sk`.
 
-    Otherwise it is left over.
+    If not, the row is left over.
     """
     listed = issue.number > 0 and status in statuses(issue.status)
     return listed and key(order, status, issue) == sk
@@ -94,7 +94,7 @@ def rows(issue: Issue, text: str | None = None) -> dict[str, Values]:
 
 
 def assigned_prefix(begin: str) -> str:
-    """Return the prefix of the sort keys of the rows of assignees that begin so."""
+    """Return the prefix of the sort keys of assignee rows whose assignee begins with `begin`."""
     return f"assigned#{begin}"
 
 

@@ -23,9 +23,9 @@ def take_tokens(
 ) -> tuple[bool, int]:
     """Take tokens from a bucket that is full (`idle`) or in use. Access pattern K2.
 
-    The bucket is one number, the theoretical arrival time of GCRA ("tat", in milliseconds): a
-    request moves it `step` forward, and before that it may be at most `tolerance` ahead of `now`.
-    Several tokens are as many requests at once.
+    The bucket is one number, the theoretical arrival time of GCRA ("tat", in milliseconds). Each
+    token moves it `step` forward. Before the last token, it may be at most `tolerance` ahead of
+    `now`. Otherwise, no token is taken.
 
     Returns whether the tokens were taken, and the current arrival time (0 if there is none).
     """

@@ -49,12 +49,11 @@ def list_releases(
     *,
     counted: bool = True,
 ) -> Releases:
-    """Return the visible releases, unordered. The index lags a little.
+    """Return the visible releases with `start` < hash <= `end`, unordered. Access pattern I5.
 
-    The open issues of a release are the open issues that were seen in it. Reads the releases with
-    `start` < hash <= `end`. `end` "" means no upper limit. Reads at most `pages` pages of 1 MB
-    (None: all) of each: releases and, if open issues are `counted`, open issues and issue-release
-    links. Access pattern I5.
+    `end` "" means no upper limit. If `counted`, also counts the open issues that were seen in each
+    release, with an index that lags a little. Reads at most `pages` pages of 1 MB (None: all) of
+    releases, and as many of open issues, of value rows and of issue-release links.
     """
     items, stopped = _under(visible.partition, "release#", end, pages, f"{start}~" if start else "")
     releases = {
@@ -98,7 +97,7 @@ def _count_open(visible: Visible, releases: dict[str, Release], pages: int | Non
             ignored.append(issue_id)
         else:
             open_since[issue_id] = item["first_seen"]
-    # Those that are ignored until a time are open when it has come.
+    # Issues that are ignored until a time are open when it is over.
     some = ignored if pages is None else ignored[:BATCH_GET]
     for issue in find_issues(visible, some):
         if issue.status in OPEN_STATUSES:
@@ -114,8 +113,8 @@ def _seen_in(
 ) -> tuple[set[tuple[str, str]], bool]:
     """Return which issues were seen in which of these releases, by id and hash.
 
-    `since` has the issues, and when each was first seen. Skips rows from before an issue or a
-    release has expired and started again. Also returns whether there are more.
+    `since` says when each issue was first seen. Skips rows that are older than the issue or the
+    release, which has then expired and started again. Also returns whether there are more rows.
     """
     seen_in: set[tuple[str, str]] = set()
     by_value = {short_value(each.release): name for name, each in releases.items()}
@@ -143,7 +142,7 @@ def _under(
 ) -> tuple[list[PlainItem], TypedItem | None]:
     """Return the rows whose sort key begins with `kind`, from the name `start` up to `end`.
 
-    Also returns the key where it stopped; None at the end. Read consistently.
+    Also returns the key where it stopped; None at the end. Reads consistently.
     """
     found, stopped = query_some(
         pages,

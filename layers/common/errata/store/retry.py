@@ -1,4 +1,4 @@
-"""The only retry loop: a limited number of attempts, with a random wait between them."""
+"""Make a limited number of attempts, with a random wait between them."""
 
 import random
 import time

@@ -1,6 +1,6 @@
-"""ProjectsTable: rules as a text in a row of their own, and its version in the owner's row.
+"""ProjectsTable: rules as a text in a row of their own, and their version in the owner's row.
 
-So functions read a text only if there is one, and once for each version.
+So functions can see in the owner's row whether there are rules, and read each version once.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from errata.store.project_items import project_key
 def find(key: TypedItem) -> tuple[str, str]:
     """Return version and text of the rules in the row with this key, both "" if it is missing.
 
-    Read consistently.
+    Reads consistently.
     """
     table = settings().projects_table
     response = clients.dynamodb().get_item(TableName=table, Key=key, ConsistentRead=True)

@@ -1,8 +1,8 @@
 """EventBridge Scheduler: one schedule for each cron monitor, which looks at it once.
 
-A schedule has the time in its name, sends one message to the queue, and is then deleted by AWS. So
-it is never changed, and to make it again is harmless. All are in a group of the stack, and end with
-it.
+A schedule has its time in its name. It sends one message to the queue, and then AWS deletes it. So
+it never changes, and creating it twice is harmless. All schedules are in a group that belongs to
+the stack, and are deleted with it.
 
 Source: EventBridge Scheduler, "Schedule types", "Deletion after schedule completion".
 """
@@ -17,7 +17,7 @@ from errata.store.check_ins import Look, look_message
 
 
 def put(project_id: str, look: Look) -> None:
-    """Have the queue get a message at `look.at_ms`, a whole second. No-op if it will."""
+    """Schedule a message to the queue at `look.at_ms`, a whole second. No-op if it is scheduled."""
     at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(look.at_ms // 1000))
     try:
         clients.scheduler().create_schedule(
@@ -39,7 +39,7 @@ def put(project_id: str, look: Look) -> None:
 
 
 def remove(project_id: str, look: Look) -> None:
-    """Delete the schedule of a time. No-op if there is none."""
+    """Delete the schedule of a look. No-op if it does not exist."""
     try:
         clients.scheduler().delete_schedule(
             Name=_name(project_id, look), GroupName=settings().schedule_group
@@ -50,6 +50,6 @@ def remove(project_id: str, look: Look) -> None:
 
 
 def _name(project_id: str, look: Look) -> str:
-    # A name may have 64 characters, and not all that an environment may have.
+    # A name has at most 64 characters, and may not have all those that an environment may have.
     named = hashlib.blake2s(f"{look.slug}#{look.environment}".encode(), digest_size=12).hexdigest()
     return f"{project_id}-{named}-{look.at_ms // 1000}"

@@ -12,19 +12,19 @@ from errata.store.project_items import scrubbing_key
 
 
 def of_project(project_id: str) -> str:
-    """Return what the rules of a project are stored under."""
+    """Return the owner of a project's rules: the partition in which they are stored."""
     return f"project#{project_id}"
 
 
 def of_organization(organization_id: str) -> str:
-    """Return what the rules of an organization are stored under."""
+    """Return the owner of an organization's rules: the partition in which they are stored."""
     return f"org#{organization_id}"
 
 
 def find_rules(owner: str) -> tuple[str, str]:
     """Return the version and the text of the rules of an owner, both "" if it has none.
 
-    Read consistently. Access pattern P53.
+    Reads consistently. Access pattern P53.
     """
     return rule_texts.find(scrubbing_key(owner))
 

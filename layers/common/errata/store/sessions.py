@@ -79,10 +79,9 @@ def open_page(
 ) -> OpenedPage:
     """Read a session, its user, and the project, event or organization of a page.
 
-    `with_views`: also the views of the user and of the project.
-
-    One call reads three tables consistently. So a session that has ended, or a removed member,
-    cannot see another page. Access pattern K10.
+    With `with_views`, also reads the views of the user and of the project. One call reads three
+    tables consistently, so nobody sees another page after the end of a session or a removal. Access
+    pattern K10.
 
     Raises:
         UnavailableError: DynamoDB left keys unread after several tries.
@@ -138,8 +137,8 @@ def open_page(
 def glance(secret: str, partition: str, issue_id: str) -> tuple[Session | None, Issue | None]:
     """Read a session and an issue, and nothing else. Access pattern K14.
 
-    One call, and not consistent: a read unit together, if the row of the issue has at most 4 KB.
-    The issue may be one that nobody sees any more.
+    Makes one eventually consistent call. It costs one read unit if the row of the issue has at most
+    4 KB. The issue may be hidden.
     """
     table = settings()
     key = write_all({"pk": partition, "sk": f"issue#{issue_id}"})

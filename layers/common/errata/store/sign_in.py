@@ -21,8 +21,8 @@ from errata.store import clients
 _WRONG = {"NotAuthorizedException", "UserNotFoundException", "PasswordResetRequiredException"}
 _TOO_MANY = {"TooManyRequestsException", "LimitExceededException", "TooManyFailedAttemptsException"}
 RETRY_AFTER_S = 60
-# AdminRespondToAuthChallenge, `Session`. botocore refuses a shorter one, which only a form that
-# somebody has changed can have.
+# AdminRespondToAuthChallenge, `Session`. botocore refuses a shorter one. Only a form that somebody
+# has manipulated has one.
 _MIN_SESSION = 20
 _WAIT = "Too many attempts. Wait a minute, then try again."
 

@@ -73,10 +73,10 @@ class Signer:
         return cached[2]
 
     def adjust(self, date: str, signed_s: float) -> bool:
-        """Use AWS's clock from now on, if a signature differed by minutes. Return whether it did.
+        """Use AWS's clock from now on if the time of a signature was minutes off. Return whether.
 
-        `date` is the header of AWS's response. Our clock may be wrong. Or Lambda has suspended the
-        process between the signature and the response.
+        `date` is the header of AWS's response. Either our clock is wrong, or Lambda has suspended
+        the process between the signature and the response.
         """
         from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
 

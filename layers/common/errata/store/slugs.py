@@ -5,8 +5,8 @@
 | slug | `org#3#slugs` | `shop` | project_id |
 
 Each slug that a project has or had is a row of its organization, so no other project gets it. The
-project's row has them, too, joined by commas (`slugs`): first the one that is shown. Both change in
-one transaction.
+attribute `slugs` of the project's row has them, too, joined by commas. The first one is shown. Both
+change in one transaction. The slugs of a deleted project are free again.
 """
 
 from collections.abc import Iterable
@@ -23,10 +23,7 @@ _TRIES = 6
 
 
 def taken(organization_id: str, slugs: Iterable[str]) -> set[str]:
-    """Return those of these slugs that projects of the organization have or had.
-
-    Access pattern P50.
-    """
+    """Return which of these slugs the organization's projects have or had. Access pattern P50."""
     keys = [_key(organization_id, slug) for slug in slugs]
     return {item["sk"]["S"] for item in batch_get(settings().projects_table, keys)}
 
@@ -38,13 +35,13 @@ def find_slug(organization_id: str, slug: str) -> str | None:
 
 
 def save_slugs(before: Project, after: Project) -> bool:
-    """Replace the slugs of a project by others, of which the first may be new.
+    """Replace the slugs of a project. Only the first of the new ones may be one that it never had.
 
     Returns False if the project's slugs have changed since it was read, or it was deleted. Access
     pattern P51.
 
     Raises:
-        SlugTakenError: another project of the organization has or had the first one.
+        SlugTakenError: another project of the organization has or had the first slug.
         UnavailableError: there was a conflict on every try.
     """
     condition, values = unchanged(before)
@@ -101,7 +98,7 @@ def release(project: Project) -> list[Any]:
 
 
 def unchanged(project: Project) -> tuple[str, TypedItem]:
-    """Return the condition that the project's row has the same slugs, and its values."""
+    """Return the condition that the slugs in the project's row are unchanged, and its values."""
     if not project.slugs:
         return "attribute_not_exists(slugs)", {}
     return "slugs = :slugs", write_all({":slugs": joined(project)})

@@ -1,4 +1,4 @@
-"""Whole tables, for backup and restore: all rows, whatever they are.
+"""Read and write all rows of tables, of any kind, for backup and restore.
 
 | item | table | pk | sk | attributes |
 |---|---|---|---|---|
@@ -29,10 +29,10 @@ _ALONE = (RESTORE, "counter")
 
 
 def pages(table: str, start: TypedItem | None) -> Iterator[tuple[list[TypedItem], Any]]:
-    """Yield the rows of a table, a page at a time, from the key `start` on.
+    """Yield a table's rows from the key `start` on, a page at a time, with the next page's key.
 
-    With each page comes the start key of the next one, None at the end. Read consistently, but not
-    all at one time. Access pattern B1.
+    The key is None at the end. Each page is read consistently, but the table may change between two
+    pages. Access pattern B1.
     """
     request: Any = {"TableName": table, "ConsistentRead": True, "Limit": PAGE}
     while True:
@@ -101,7 +101,7 @@ def put_rows(table: str, rows: Iterable[TypedItem]) -> None:
 def state_rows(project_id: str) -> list[TypedItem]:
     """Return the rows of EventsTable that belong to a project and not to an event.
 
-    Read consistently. Access pattern B4.
+    Reads consistently. Access pattern B4.
     """
     return list(
         query(

@@ -5,7 +5,7 @@
 | token | `token#<sha256>` | `token` | `org#3#tokens` | `<member>#<created_at>#<sha256>` |
 
 `<member>` is the hash of the member, `-` for a token of the organization.
-A token that is revoked is deleted. The audit log knows who did it.
+A token that is revoked is deleted. The audit log says by whom.
 """
 
 from contextlib import suppress
@@ -31,7 +31,7 @@ _ORGANIZATION_ITSELF = "-"
 
 
 def find_token(token_hash: str) -> Token | None:
-    """Return the token with this hash. Read consistently. Access pattern P65."""
+    """Return the token with this hash. Reads consistently. Access pattern P65."""
     response = clients.dynamodb().get_item(
         TableName=settings().projects_table, Key=_key(token_hash), ConsistentRead=True
     )
@@ -41,7 +41,7 @@ def find_token(token_hash: str) -> Token | None:
 def find_bearer(token: Token) -> tuple[User | None, Organization | None]:
     """Return the member that a token stands for, and the organization.
 
-    Both are None if they have no row, and the member if the token is the organization's. Read
+    The member is None if the token is the organization's. Both are None if they have no row. Reads
     consistently. Access pattern P66.
     """
     keys = [write_all({"pk": f"org#{token.organization}", "sk": "org"})]
@@ -69,15 +69,15 @@ def remove_token(token_hash: str) -> None:
 
 
 def remove_tokens_of(organization_id: str, member: str) -> None:
-    """Delete the tokens of a member who leaves an organization. May be called again."""
+    """Delete the tokens of a member who leaves an organization. Can be repeated."""
     for token in list_tokens(organization_id, member):
         remove_token(token.hash)
 
 
 def list_tokens(organization_id: str, member: str | None = None) -> list[Token]:
-    """Return an organization's tokens, oldest first, at most 1 MB.
+    """Return an organization's tokens, oldest first. Reads at most 1 MB. Access pattern P69.
 
-    `member`: only those of this member, or of the organization itself (""). Access pattern P69.
+    With `member`, returns only those of this member, or with "" those of the organization itself.
     """
     begin = "" if member is None else f"{_holder(member)}#"
     found, _ = query_some(

@@ -1,4 +1,4 @@
-"""ProjectsTable: what happens only to unclaimed projects, which belong to no organization.
+"""ProjectsTable: keep, adopt and delete unclaimed projects, which belong to no organization.
 
 | project | listed_under | listed_as | organization | expires_at |
 |---|---|---|---|---|
@@ -32,9 +32,9 @@ _ALIVE = "(attribute_not_exists(expires_at) OR expires_at > :now)"
 
 
 def keep(project_id: str, at_ms: int) -> bool:
-    """Let a generated project never expire. Access pattern P41.
+    """Remove the expiry of a generated project. No-op if it has none. Access pattern P41.
 
-    Returns False if it has expired or was deleted. A project that is kept already stays as it is.
+    Returns False if it has expired or was deleted.
     """
     values: Values = {":as": project_id.zfill(12), ":now": at_ms}
     try:
@@ -133,7 +133,7 @@ def _counted_out(actions: list[DynamoRequest]) -> bool:
                 if "Put" in actions[codes.index("ConditionalCheckFailed")]:
                     raise SlugTakenError from error
                 return False
-            # The counter is shared by all that create, adopt or delete unclaimed projects.
+            # Everybody who creates, adopts or deletes an unclaimed project changes this counter.
             if "TransactionConflict" not in codes:
                 raise
         else:

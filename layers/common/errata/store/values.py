@@ -5,13 +5,13 @@
 | value row | `value#<key>=<value>#<issue id>` | at; change; issues: more ids, packed |
 
 `errata.models.seen_values` has the keys, and decides which values are new. A batch writes one row
-for all issues in which a value is new. The key then also has a hash of their ids, so that a batch
-of other issues does not replace the row. `at` is when the newest of their events was received, in
-milliseconds. `change` is `opened` or `regressed` for a release in which that happened to these
-issues. It is in the key, too.
+for all issues in which a value is new. The sort key then also has a hash of their ids, so that a
+batch of other issues does not replace the row. `at` is when the newest of their events was
+received, in milliseconds. `change` is `opened` or `regressed` if that happened to these issues in
+the release. It is in the sort key, too.
 
-Reading a row says that an issue had the value at some time. The issue may have expired or have been
-deleted since, and opened again: then `at` is before it was first seen.
+A row says that an issue had the value at some time. The issue may have expired or have been deleted
+after that, and opened again: then `at` is before it was first seen.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ OPENED = "opened"
 # The most ids in one row. With it, a row stays below 1 KB, unless the value is very long.
 _MAX_IDS = 50
 _ID_BYTES = 16
-# Names and values of the other attributes of a row, about.
+# About how many bytes a row has beside its sort key and ids.
 _ROW_BYTES = 40
 # What a suggestion of values reads: queries, rows in each, and how many values are enough.
 _QUERIES, _ROWS, _VALUES = 6, 20, 12
@@ -60,8 +60,8 @@ class IssuesWithValue:
     """The issues that have had a value.
 
     Attributes:
-        at: when, in milliseconds since the epoch, by issue id.
-        complete: whether these are all.
+        at: when each had it, in milliseconds since the epoch, by issue id; 0 if that is unknown.
+        complete: whether these are all of them.
         bytes: about how many bytes of rows were read.
     """
 
@@ -109,9 +109,9 @@ def issues_with(
 ) -> IssuesWithValue:
     """Return the issues that have had a value of `key` that begins with `begin` and matches.
 
-    With `change`, only those to which this happened with the value: `OPENED` or `REGRESSED`.
-    Reads about `most` bytes, at most 1 MB more. Values are as stored in keys. Rows lag a little.
-    Access pattern I9.
+    With `change`, returns only those that the release `opened` or `regressed`. Reads about `most`
+    bytes, at most 1 MB more. Values are as stored in keys. Changes of the last second may be
+    missing. Access pattern I9.
     """
     found: dict[str, int] = {}
     size = 0
@@ -141,9 +141,9 @@ def issues_with(
 def newest_values(visible: Visible, key: str, begin: str) -> list[str]:
     """Return values of `key` that begin with `begin`, at most a dozen, most recently seen first.
 
-    Values are as stored in keys. There may be more: it makes at most six small queries. Each skips
-    the further rows of a value, and with them values that continue this one with `#`. Access
-    pattern I32.
+    Values are as stored in keys. Makes at most six small queries, so it may miss some. Each query
+    skips the other rows of the last value, and with them values that begin with this value and `#`.
+    Access pattern I32.
     """
     return _newest(visible, prefix(key), begin, "#", lambda name: name.rpartition("#")[0])
 
@@ -156,7 +156,7 @@ def tag_names(visible: Visible, begin: str) -> list[str]:
 def _newest(
     visible: Visible, kind: str, begin: str, end: str, name_of: Callable[[str], str]
 ) -> list[str]:
-    """Return names, each of which stands in keys between `kind` and `end`."""
+    """Return the newest names that sort keys have between `kind` and `end`."""
     found: dict[str, int] = {}
     low = key_begin(f"{kind}{begin}")
     high = f"{low}{_LAST}"

@@ -1,4 +1,4 @@
-"""ProjectsTable: the views that members have saved, for themselves or for all of a project.
+"""ProjectsTable: the views that members have saved, for themselves or for a whole project.
 
 | item | pk | sk | attributes |
 |---|---|---|---|

@@ -62,7 +62,7 @@ def save_webhook(webhook: Webhook) -> None:
 
 
 def list_webhooks(project_id: str) -> list[Webhook]:
-    """Return a project's webhooks and channels, oldest first. Read consistently.
+    """Return a project's webhooks and channels, oldest first. Reads consistently.
 
     Access pattern P12.
     """
