@@ -38,9 +38,10 @@ _MOST_CALLS = 400
 # Issues that are read at once, because the values or words of a query leave no others.
 _FEW, _FEW_WITH_WORDS = 600, 300
 _MAX_THREADS = 8
-# Projects that the same page asks for issues without rows. Most of them have no issues at all.
+# The most projects whose issues without rows are read by the page that begins them. Most of these
+# projects have no issues at all.
 _MOST_REST = 50
-# While it is not known what a project costs, so many are prepared at a time.
+# How many projects are prepared at a time while each may cost much, and what costs little.
 _CAREFUL = 4
 _CHEAP_UNITS = 10
 # Issues to read beyond those that a page needs, because a row may be left over.
@@ -136,7 +137,7 @@ def matching(
 
 
 def _most_projects(query: IssueQuery) -> int:
-    """Return how many projects a part has at most, because each needs so many queries."""
+    """Return how many projects a part may have, so that it makes few enough queries."""
     lists = len(ranks.LISTED) if query.status == "all" else 1
     asked = sum(map(reads_values, query.terms))
     words = lists if SearchWords.of(query.terms).asked else 0
@@ -165,9 +166,9 @@ class _Part:
     # -------------------------------------------------------------- the projects of the part
 
     def prepare(self, some: Sequence[Project]) -> list[Project]:
-        """Read which issues of these projects can match. Return the projects that this is done for.
+        """Read which issues of these projects can match. Return the projects that were read.
 
-        They may be fewer, if this would cost too much.
+        These are the first ones if all would cost too much.
         """
         limits = watermarks.find_watermarks(each.id for each in some)
         counters = self._counters(some)
@@ -230,7 +231,7 @@ class _Part:
             lane.ids = may if lane.ids is None else lane.ids & may
 
     def _begin(self) -> None:
-        """Let all projects start. Read issues that are few enough at once."""
+        """Start all lanes. Read the issues now of those that have few that can match."""
         left = _FEW_WITH_WORDS if self.words else _FEW
         few: list[tuple[Visible, str]] = []
         for lane in sorted(self.lanes, key=lambda each: len(each.ids or ())):
@@ -300,12 +301,12 @@ class _Part:
         return BATCH_GET if self.query.terms else min(BATCH_GET, missing + _SPARE)
 
     def _refill(self) -> None:
-        """Read on in the projects that may have the next issue."""
+        """Read the next rows of the projects that may have the next issue."""
         held = max((each.top for each in self.lanes if each.held), default=BOTTOM)
         in_parallel(Lane.refill, [each for each in self.lanes if not each.held and each.top > held])
 
     def _next(self) -> Iterator[tuple[Lane, Candidate]]:
-        """Yield the next issues, as far as no other project may have one before them."""
+        """Yield the next issues, until another project may have one before them."""
         while self.lanes:
             first = max(self.lanes, key=lambda each: each.top)
             if not first.held:

@@ -44,8 +44,8 @@ def find_page(places: Places, name: str) -> str:
     "" is the page with all projects. Makes calls for each organization if it is an id.
 
     Raises:
-        AmbiguousError: several issues or projects are called so.
-        NotFoundError: nothing is.
+        AmbiguousError: several issues or projects have this name.
+        NotFoundError: nothing has.
     """
     if not name:
         return f"{places.dashboard_url}/"

@@ -146,7 +146,7 @@ def _ids(work: Work) -> list[str]:
 
 
 def _one(begin: str, ids: Iterable[str]) -> str:
-    """Return the only id that begins with a text. Without one, return the text.
+    """Return the only id that begins with a text, or the text itself if none does.
 
     Raises:
         AmbiguousError: several ids begin with it.

@@ -191,7 +191,7 @@ def remove(project_id: str, rule_id: str) -> None:
 def mute(project_id: str, name: str, seconds: int) -> int:
     """Mute a rule or a channel for some seconds. Alerts of that time are not sent.
 
-    0: let it tell again. Return until when it is muted, in milliseconds since the epoch, or 0.
+    0 seconds end that. Return until when it is muted, in milliseconds since the epoch, or 0.
 
     Raises:
         InvalidInputError: that is longer than 90 days.

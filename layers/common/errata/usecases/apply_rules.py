@@ -17,7 +17,9 @@ _parsed = BoundedDict[tuple[str, str], tuple[FingerprintRule, ...]](max_entries=
 
 
 def apply(access: Access, fields: Event) -> None:
-    """Group an event by the rules of its project, which has some, if one of them matches.
+    """Group an event by the first rule of its project that matches. No-op if none does.
+
+    Call it only for projects with rules.
 
     Raises:
         StoreError: the rules cannot be read now.

@@ -13,7 +13,7 @@ def assign(
 ) -> Issue:
     """Assign an issue to somebody, or to nobody (None). No-op if it is so already.
 
-    `was` is the assignee that the person has seen; None if they do not care. The other arguments,
+    `was` is the assignee that the person has seen; None: assign in any case. The other arguments,
     the result and the errors are as in `issues.resolve`.
 
     Raises:

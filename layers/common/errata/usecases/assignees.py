@@ -23,13 +23,13 @@ _teams: TTLCache[list[Team]] = TTLCache(max_entries=200)
 
 
 def parse(project: Project, visible: Visible, text: str) -> Assigned | None:
-    """Return the assignee that a text names. None for `nobody`.
+    """Return the assignee that a text such as `ada@example.com`, `#team` or `me` names.
 
-    Such as `ada@example.com`, `#team` or `me`.
+    None for `nobody`, `none` and "".
 
     Raises:
-        InvalidInputError: there is no such member or team, or they do not see the project, or only
-            read it.
+        InvalidInputError: there is no such member or team, or the member does not see the project,
+            or is a viewer.
     """
     text = text.strip()
     if text.lower() in _NOBODY_WORDS:
@@ -104,7 +104,7 @@ def teams_of(organization_id: str, now_ms: int) -> list[Team]:
 
 
 def clear_cache() -> None:
-    """Forget who assignees are."""
+    """Drop the cached assignees and teams."""
     _known.clear()
     _teams.clear()
 

@@ -18,7 +18,7 @@ LEAST_BURST = 84
 
 @audit.recorded("attachments changed", attachments=projects.on_off)
 def change(project_id: str, attachments: bool) -> Project:
-    """Say whether a project keeps attachments. Takes effect within 30 seconds.
+    """Set whether a project keeps attachments. Takes effect within 30 seconds.
 
     Raises:
         NotFoundError: there is no such project.
@@ -30,8 +30,8 @@ def paid(contents: list[bytes], access: Access, at_ms: int) -> bool:
     """Take tokens for the files of an event from a bucket of its key.
 
     Returns False if too few are left. Compressed zeros are tiny: without this limit, each of many
-    small requests would store 20 MB. Files have a bucket of their own, so
-    that they never use up the requests that events need.
+    small requests would store 20 MB. Files have a bucket of their own, so that they never use up
+    the requests that events need.
     """
     left = sum(map(len, contents)) // BYTES_A_TOKEN
     bucket, limit = f"key#{access.key_id}#files", access.rate_limit
@@ -45,10 +45,10 @@ def paid(contents: list[bytes], access: Access, at_ms: int) -> bool:
 
 
 def keep(contents: list[bytes], sdk_id: str, access: Access, at_ms: int) -> None:
-    """Store the files of an event that is stored. Again is no change.
+    """Store the files of an event that is stored. A second call changes nothing.
 
-    The row that deletes the files comes first: so no file stays without one. It knows the files:
-    whoever sends the event's id with others replaces none.
+    Stores a row first. Its expiry deletes the files, so no file stays for ever. It has a hash of
+    the files, so a later request with the same event id and other files replaces none.
 
     Raises:
         StoreError: the store failed. The client may send the envelope again.
@@ -64,7 +64,7 @@ def keep(contents: list[bytes], sdk_id: str, access: Access, at_ms: int) -> None
 
 
 def described(event: Stored) -> list[Fields]:
-    """Return the attachments of an event, as it describes them."""
+    """Return what an event says about its attachments: names, types and sizes."""
     return event.fields.get("attachments", [])
 
 
@@ -85,12 +85,12 @@ def read(event: Stored, number: int) -> tuple[str, bytes]:
 
 
 def forget(project_id: str, sdk_id: str) -> None:
-    """Delete the files of an event after the end of its row. Can be repeated."""
+    """Delete the files of an event whose row was deleted or has expired. Can be repeated."""
     store.delete_files(project_id, sdk_id, MAX_FILES)
 
 
 def erase(project_id: str, event_fields: Fields) -> None:
-    """Delete the attachments of an event that is about to be erased. No-op without some."""
+    """Delete the attachments of an event that is about to be erased. No-op if it has none."""
     sdk_id = sdk_event_id(event_fields.get("event_id"))
     if event_fields.get("attachments") and sdk_id:
         store.forget(project_id, sdk_id)

@@ -109,7 +109,7 @@ def of_project(project_id: str) -> list[CapturedGroup]:
 
 
 def listed(project_ids: Iterable[str], stack: str) -> Iterator[ListedGroup]:
-    """Yield the log groups of projects, and whether CloudWatch Logs knows of them."""
+    """Yield the log groups of projects, and whether their subscription filters exist."""
     for project_id in project_ids:
         for group in captures.list_groups(project_id):
             name = filter_name(stack, project_id)

@@ -98,9 +98,8 @@ def begin(
 def undo(visible: Visible, bulk_id: str, undone_by_id: str, by: str) -> BulkChange:
     """Begin to restore what a bulk change has changed. No-op if it has begun.
 
-    One that is not finished ends where it is. Issues that a person or an event has changed since
-    stay as they are. `undone_by_id` is the id of the new bulk change. Call `advance` until it is
-    finished.
+    Stops it first if it is not finished. Issues that a person or an event has changed since stay as
+    they are. `undone_by_id` is the id of the new bulk change. Call `advance` until it is finished.
 
     Raises:
         ForbiddenError: the role may not change issues.
@@ -242,7 +241,7 @@ def _plan(visible: Visible, bulk: BulkChange) -> Slice:
         page = issues.search(visible, read_query(bulk.query, _SORT, bulk.cursor, SLICE))
         found, cursor, looked_at = page.issues, page.next_cursor, page.looked_at
         if bulk.change.needs_sum:
-            # A page adds up few members. Other heads have their own numbers and releases there.
+            # A page adds up few members: some heads may have only their own numbers and releases.
             found = find_issues(visible, [each.id for each in found])
     if bulk.change.needs_sum:
         found = with_members(visible, found, SLICE * MAX_MEMBERS)
@@ -318,7 +317,7 @@ def _write(visible: Visible, bulk: BulkChange, step: ChangeStep) -> str:
 
 def _delete(visible: Visible, bulk: BulkChange, step: ChangeStep) -> str:
     found = find_issues(visible, [step.issue_id])
-    # Another one may have come in its place if this slice was cut off.
+    # If this slice was cut off before, a new issue may have this id by now.
     if found and _of(found[0], step.before) == step.before:
         try:
             issues.delete(visible, step.issue_id, bulk.by)

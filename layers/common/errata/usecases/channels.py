@@ -88,7 +88,7 @@ def problem_of(target: AlertTarget) -> str:
 
 
 def to_channel(project_id: str, target: AlertTarget, setup: Setup) -> Webhook:
-    """Return the channel of a target, which is created if it does not exist yet."""
+    """Return the channel of a target. Create it if it does not exist yet."""
     if not target.kind:
         return setup.channels[target.address]
     if target.kind == MEMBERS:
@@ -133,7 +133,7 @@ def end_subscription(channel: Webhook) -> None:
 
 
 def _gets_mail(project_id: str, address: str) -> bool:
-    """Return whether an address gets mail without having confirmed it: that of a member, by SES."""
+    """Return whether an address gets mail unconfirmed: SES mails a member of the organization."""
     if not settings().mail_identity:
         return False
     project = projects.find(project_id)
@@ -166,7 +166,7 @@ def add(project_id: str, target: AlertTarget, name: str = "") -> Webhook:
 
 @audit.recorded("alert channel enabled", "channel_id")
 def enable(project_id: str, channel_id: str) -> None:
-    """Let a channel get messages again that was disabled, for example after a 410.
+    """Enable a channel that was disabled, for example after a 410.
 
     Raises:
         NotFoundError: the project has no such channel.

@@ -38,7 +38,7 @@ MENTION = re.compile(r"(?<![\w@])@([A-Za-z0-9][\w.%+-]{0,63}(?:@[A-Za-z0-9][A-Za
 
 @dataclass(frozen=True, slots=True)
 class ActivityPage:
-    """A page of an issue's activity, latest first. `older`: before which time there is more."""
+    """A page of an issue's activity, latest first. The next page is before `older`; 0: none."""
 
     issue: Issue
     entries: list[Activity]
@@ -60,7 +60,7 @@ def page(visible: Visible, issue_id: str, before: int = 0) -> ActivityPage:
 def add(
     project: Project, visible: Visible, issue_id: str, text: str, by: str, token: str
 ) -> Activity:
-    """Add a comment to an issue. `token` is random: the same one is never two comments.
+    """Add a comment to an issue. `token` is random: two calls with the same one add one comment.
 
     `text` is Markdown; secrets in it are replaced. `by` is an e-mail address or `errata CLI`.
 
@@ -79,7 +79,7 @@ def add(
         issue = issues.find(visible, issue_id)
         check_not_merged(visible, issue)
         issues.check_room(issue)
-        # Another note may have the same millisecond, and so may those that are tried again with it.
+        # Another note may have the same millisecond, so each retry takes a random one nearby.
         note = replace(note, at=visible.now_ms + secrets.randbelow(1 + 20 * tried))
         # Before it is stored: if this is interrupted, nobody misses the mail.
         pk = visible.partition
@@ -185,7 +185,7 @@ def is_scrubbed(comment: Activity) -> bool:
 
 
 def _scrubbed(project: Project, text: str) -> str:
-    """Return a text without secrets, as the project does with messages of events."""
+    """Return a text without secrets. The project's settings for event messages apply."""
     access = replace(projects.operator_access(project), **operator_scrubbing(project))
     fields: Fields = {"message": text}
     scrub.scrub_sdk_event(fields, None, access)

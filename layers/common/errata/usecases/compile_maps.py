@@ -163,7 +163,7 @@ def _artifact(
 ) -> Artifact:
     """Return the artifact of a source map. `of`: release, dist, and when it was uploaded."""
     release, dist, now_ms = of
-    # With its keys: another build may have the same map, and is deleted by itself.
+    # The id depends on the keys, too: another build may have the same map. Each can be deleted.
     map_id = hashlib.sha256(b"\0".join([content, *map(str.encode, keys)])).hexdigest()[:32]
     # The key without a release is the first one.
     debug_id = next((key.partition("#")[2] for key in keys if key.startswith("debug#")), "")
@@ -207,7 +207,7 @@ class _Space:
         self._left = MAX_STORED_BYTES - sum(self._sizes.values())
 
     def has_room(self, artifact: Artifact) -> bool:
-        """Return whether a map can be stored, in place of itself if it is known. It then counts."""
+        """Return whether there is space for a map. If so, count it, in place of itself if known."""
         left = self._left + self._sizes.get(artifact.id, 0) - artifact.stored_bytes
         if left < 0:
             return False

@@ -61,7 +61,7 @@ def change_issue(
     first_seen: Callable[[str], int],
     group: Group | None = None,
 ) -> IssueChange:
-    """Return an issue after these events. A head may have none: then its members have some.
+    """Return how new events change an issue. A head may have none: then its members have some.
 
     `closed` is how it was closed before it expired. `new_values` are new in other issues of the
     batch; those of this issue are added. `first_seen` returns when a release was first seen.
@@ -105,7 +105,7 @@ def change_issue(
 
 
 def _text(current: Issue | None, fresh: list[StreamRecord], retitled: bool) -> str | None:
-    """Return the words by which people find an issue. None: those that it has.
+    """Return the words by which people find an issue. None: keep those that are stored.
 
     A tally has only some of the words. They are better than none.
     """
@@ -132,9 +132,10 @@ def first_seen(rows: Rows, records: Iterable[StreamRecord]) -> Callable[[str], i
 
 
 def unknown_releases(rows: Rows, fresh: EventsByIssue, closed: Mapping[str, Closed]) -> set[str]:
-    """Return the hashes of releases in which issues are resolved, and that were not seen then.
+    """Return the hashes of releases whose first-seen time must be read.
 
-    Only those that must be known: that have events of releases with no comparable version.
+    Issues are resolved in them, and they were not seen then. New events of these issues have
+    releases that cannot be compared with them by version.
     """
     found = set()
     for issue_id, records in fresh.items():
@@ -177,7 +178,7 @@ def _new_issue(record: StreamRecord, deleted_through: str) -> Issue:
 
 
 def _rank(issue: Issue) -> None:
-    """Bring the time under which lists have an issue up to date, if it is too old."""
+    """Update the time by which lists sort an issue, if it is too old."""
     if issue.last_seen - issue.ranked_at >= RANK_LAG_MS or issue.expires_at > issue.ttl:
         issue.ranked_at, issue.ttl = issue.last_seen, issue.expires_at + TTL_LAG_S
 
@@ -185,7 +186,7 @@ def _rank(issue: Issue) -> None:
 def _new_values(
     change: IssueChange, fresh: list[StreamRecord], rows: Rows, batch: set[KeyValue]
 ) -> list[NewValue]:
-    """Return the values that an issue has for the first time, and note them in the issue."""
+    """Return the values that an issue has for the first time, and record them in the issue."""
     issue = change.issue
     regressed = change.activity and change.activity.what == REGRESSED
     regressed_by = change.activity.event if change.activity and regressed else ""

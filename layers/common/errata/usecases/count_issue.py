@@ -1,4 +1,4 @@
-"""Count the events of one issue in it. Calls nothing."""
+"""Count events in their issue. Calls nothing."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class StreamRecord:
 
     @property
     def titled(self) -> StoredEvent:
-        """The event's fields, or a summary with its title."""
+        """The event's fields. If they are a summary, with the title."""
         fields = self.event.fields
         return summary(unpack(self.packed)) if self.packed and "title" not in fields else fields
 

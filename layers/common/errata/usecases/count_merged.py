@@ -1,7 +1,8 @@
 """Find out which issues of a batch are merged. See `errata.models.merged`.
 
-A member counts its events by itself. Its head decides with the sum of all whether an event opens
-it, and is written before its members: what these have counted does not open it any more.
+A member counts its own events. Its head decides, with the sum of all members, whether an event
+reopens it. The head is written before its members: an event that a member has counted cannot reopen
+the head any more.
 """
 
 from collections import defaultdict
@@ -25,8 +26,8 @@ def groups(
     """Return the groups that have new events, by the id of the head, and how issues were closed.
 
     Makes no call if none of these issues is merged, and two if all of their heads are there.
-    `closed` says which expired issues were merged before. Those of them whose merge has ended are
-    settled as their heads are, or are new if these are open: so the result says.
+    `closed` also has expired issues that were merged. If the merge of one has ended, the returned
+    mapping gives it the status of its head, or leaves it out if the head is open: then it is new.
     """
     asked: dict[str, set[str]] = defaultdict(set)
     for issue_id in fresh:
@@ -62,9 +63,9 @@ def _without_ended(
     closed: Mapping[str, Closed],
     now_s: int,
 ) -> dict[str, Closed]:
-    """Return how issues were closed, with expired members settled if their merges have ended.
+    """Return `closed`, in which expired members have the status of their heads if merges ended.
 
-    A head that has expired as well, or was deleted, has no members, also when it comes back.
+    A merge has ended if its head was deleted or has expired: a head that comes back has no members.
     """
     settled = dict(closed)
     ended = {
@@ -102,7 +103,10 @@ def _closed(issue: Issue) -> Closed:
 def as_one(
     rows: Rows, fresh: EventsByIssue, changes: Collection[IssueChange], merged: Mapping[str, Group]
 ) -> tuple[dict[str, Issue], dict[str, list[Stored]], list[IssueChange]]:
-    """Return issues before, new events and changes of a batch, with members as parts of heads."""
+    """Return the issues before a batch, their new events and changes, with members in their heads.
+
+    A head has the sum and the events of its members. Members themselves have no change.
+    """
     before, told = dict(rows.issues), []
     events = {issue_id: [each.event for each in found] for issue_id, found in fresh.items()}
     after = rows.issues | {each.issue.id: each.issue for each in changes}

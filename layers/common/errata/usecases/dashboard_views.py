@@ -1,4 +1,4 @@
-"""Read the data of the dashboard pages, with few calls to DynamoDB for each page."""
+"""Read how many events the projects of an organization had this month, for the dashboard."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

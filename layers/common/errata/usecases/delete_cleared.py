@@ -27,7 +27,7 @@ def clean(project_id: str, closed: int = 0) -> None:
 
 
 def _delete_hidden(project_id: str, watermark: Watermark) -> None:
-    deleted = watermark.legacy_through == LAST_LEGACY_ID  # the project is, so nothing is left
+    deleted = watermark.legacy_through == LAST_LEGACY_ID  # leave nothing of a deleted project
     left_until_s = 0 if deleted else now_ms() // 1000 + LEFT_TO_EXPIRE_S
     watermarks.delete_cleared(project_id, watermark, left_until_s)
 

@@ -99,7 +99,7 @@ def deliver(message: Message) -> int | None:
 
 
 def _record_missed(message: Message, delivery: Delivery) -> None:
-    """Record that a webhook is disabled. `redeliver_since` sends the message once it is not."""
+    """Record that a message was not sent, as its webhook is disabled. It can be redelivered."""
     at_ms, number = now_ms(), delivery.attempts + 1
     missed = Attempt(new_event_id(at_ms), message, number, None, 0, NOT_SENT)
     webhooks.record(missed, Delivery(number, over=True), at_ms // 1000)
@@ -131,9 +131,9 @@ def _alert(
 
 
 def _group(message: Message, delivery: Delivery) -> str:
-    """Return the group whose messages a message tells, too. "" if it is no leader.
+    """Return the group of messages that a leader has collected. "" if the message is no leader.
 
-    If it is sent again, its first delivery knows.
+    For a redelivery, returns that of the first delivery.
     """
     if message.delivery:
         return webhooks.find_delivery(replace(message, delivery="")).group

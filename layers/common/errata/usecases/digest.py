@@ -330,7 +330,7 @@ def _delete_late(events: list[Stored]) -> None:
 def _delete(
     records: list[StreamRecord], delete: Callable[[list[Stored]], None], outcome: FailedRecords
 ) -> None:
-    """Delete the events of these records. One that can never be deleted does not keep the others.
+    """Delete the events of these records. If one can never be deleted, the others still are.
 
     Raises:
         StoreError: they cannot be deleted now.

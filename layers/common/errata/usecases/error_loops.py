@@ -1,7 +1,7 @@
 """Number the events of each issue in an hour, as this execution environment has seen them.
 
-Nothing is read for it. After a new start, the events of an hour begin with 1 again: more of them
-are kept in full, and none is counted twice or left out.
+The numbers are only in memory. In a new environment they begin with 1: then more events are kept in
+full, and none is counted twice or left out.
 
 All execution environments together accept at most `IssueCap` events of an issue in an hour. They
 lease them, as they lease units of a quota: a lease has as many events as the environment has had,
@@ -17,7 +17,7 @@ from errata.models.buckets import HOUR_MS
 from errata.models.tally import KEPT_AN_HOUR
 from errata.store import loop_leases
 
-# A lease has at most a part of the cap, so that few events stay unused in environments that end.
+# A lease has at most 1 / _PARTS of the cap, so that environments that end leave little unused.
 _PARTS = 100
 # SDKs drop the errors of all issues for this time, so it is short.
 _MOST_PAUSE_S = 10
@@ -33,7 +33,7 @@ class _Hour:
     capped: bool = False
 
 
-# By issue id. If there are more issues, some begin again.
+# By issue id. If there are more issues, some begin with 1 again.
 _hours = BoundedDict[str, _Hour](max_entries=10_000)
 
 
@@ -51,7 +51,7 @@ def next_number(issue_id: str, at_ms: int) -> int:
 
 
 def count(issue_id: str, at_ms: int) -> None:
-    """Count an event that is stored."""
+    """Count an event of an issue, once it is stored."""
     found = _current(issue_id, at_ms)
     found.events += 1
     if found.events > KEPT_AN_HOUR:

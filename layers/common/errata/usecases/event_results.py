@@ -58,7 +58,7 @@ def list_(
 
 
 def show(work: Work, *, event: str) -> Result:
-    """Return an event, its number among those of its issue, and it as Markdown."""
+    """Return an event, its event number and its Markdown form."""
     visible = work.visible
     found = read_events.find(visible, event) or prefixes.event(visible, event)
     found = original_frames.complete(visible, found or _newest(work, event))

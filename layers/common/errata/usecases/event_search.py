@@ -1,4 +1,4 @@
-"""Search the newest events of a project or an issue, in the grammar of the search of issues."""
+"""Search the newest events of a project or an issue, with queries as for issues."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def matches(terms: Sequence[Term], fields: Mapping[str, Any]) -> bool:
 
 
 def _test(term: Term) -> Callable[[str], bool]:
-    """Return what a value must satisfy. A long value is found by its short form, too."""
+    """Return a function that tests a value for a term. Long values are compared by short forms."""
     if not term.exact:
         return term.matches
     short = short_value(term.value)
@@ -67,7 +67,7 @@ def _test(term: Term) -> Callable[[str], bool]:
 
 
 def _values(term: Term, fields: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the values that an event has of the key of a term."""
+    """Yield the values that an event has for the key of a term."""
     context = fields.get("context")
     user = context.get("user") if isinstance(context, dict) else None
     sent: list[object] = []

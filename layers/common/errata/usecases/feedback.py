@@ -55,7 +55,9 @@ def accept_items(
 
 
 def accept(sent: tuple[Feedback, str], access: Access, at_ms: int) -> None:
-    """Store a feedback with its name, unless one of this name was stored. Takes a quota unit.
+    """Store a feedback, unless one of its name was stored. Takes a quota unit.
+
+    `sent` is the feedback and its name.
 
     Raises:
         PaymentRequiredError: the quota is reached, or an invoice is unpaid.
@@ -94,9 +96,9 @@ def _put(row: TypedItem, marker: str) -> bool:
 
 
 def newest(visible: Visible, most: int, before: str = "") -> list[Feedback]:
-    """Return the newest feedback of a project, newest first: that before an id, if given.
+    """Return the newest feedback of a project, newest first.
 
-    Nothing comes before a text that is no id.
+    `before`: only feedback with a lower id; none if this text is no id.
     """
     if before and (before <= visible.low or not UUID.fullmatch(before)):
         return []

@@ -1,7 +1,7 @@
 """Fetch a source map from the URL that an event names.
 
-The URL is anybody's: `errata.outbound` refuses private addresses, and bounds size and time. What
-was fetched is compiled by another function (`errata.usecases.compile_maps`). Each step may happen
+Anybody may send such a URL: `errata.outbound` refuses private addresses, and limits size and time.
+Another function compiles what was fetched (`errata.usecases.compile_maps`). Each step may happen
 twice.
 """
 

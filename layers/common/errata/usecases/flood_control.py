@@ -10,7 +10,7 @@ from errata.models.ids import now_ms
 from errata.models.webhook import ADMITTED, LEADS, Delivery, Message
 from errata.store import floods
 
-# Ten messages of a batch, in two batches at once, move the flow of one channel.
+# Two batches of ten messages may change the flow of one channel at the same time.
 _TRIES = 40
 _MOST_PAUSE_S = 0.1
 _QUIET_LANE = "#quiet"
@@ -21,8 +21,9 @@ def admit(message: Message, pause_ms: int, after: int, person: str) -> tuple[boo
 
     Args:
         pause_ms: the least time between two messages of the channel.
-        after: when the quiet hours of the rule, or the person, end. 0 if it is not in any.
-        person: of a channel that reaches several people: whom the message is for. Each has a flow.
+        after: when the quiet hours of the rule, or the person, end, in milliseconds. 0 outside.
+        person: in a channel that reaches several people, the one whom the message is for (see
+            `reach.lane_of`). Each person has a flow.
 
     Returns:
         Whether to send it now. If not: the seconds after which to ask again, or None if another

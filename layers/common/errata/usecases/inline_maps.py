@@ -1,4 +1,4 @@
-"""Show the original frames of events that bring their own source map.
+"""Show the original frames of events that contain their own source map.
 
 That is `source_map` of the ingest API, a source map in Base64, with `minified_stack`. Frames are
 computed when an event is read. Its fingerprint stays that of the contract (spec/ingest-api, "Body
@@ -36,9 +36,9 @@ _compiled = BoundedDict[bytes, _Map](max_entries=20)
 
 
 def complete(event: Event) -> None:
-    """Set `frames` of an event with a source map of its own to its original frames.
+    """Set `frames` of an event that contains a source map to those of its stack trace.
 
-    Each has the frame of the stack trace in `sent`, or says in `minified` why it is as it was sent.
+    An original frame has the sent one in `sent`. Others say in `minified` why they are as sent.
     No-op for other events.
     """
     text = event.get("source_map")
@@ -57,7 +57,7 @@ def complete(event: Event) -> None:
 
 
 def _read(text: str) -> _Map:
-    """Return the source map in Base64."""
+    """Return the compiled map of a source map in Base64."""
     if len(text) > _MAX_TEXT:
         raise SourceMapError("It is too large.")
     key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
@@ -72,7 +72,7 @@ def _read(text: str) -> _Map:
 
 
 def _look_up(content: bytes, found: list[FrameCandidate]) -> None:
-    """Replace the frames that the map has, and add the lines around them."""
+    """Replace the frames for which the map has originals, and add the lines around them."""
     head = compiled.read_head(content)
     for each in found:
         block = head.block(each.line, each.column) if min(each.line, each.column) >= 0 else None

@@ -1,7 +1,7 @@
 """Read an issue together with one of its events, and lists of its events.
 
 What a reader may see (`Visible`) comes from a page's first call
-(errata.store.sessions.open_page). The calls of each function are besides that one.
+(errata.store.sessions.open_page), which is not among the calls that a docstring here counts.
 """
 
 from dataclasses import dataclass
@@ -111,7 +111,7 @@ def around(visible: Visible, event: Stored | None) -> IssueView:
 
 
 def course(visible: Visible, issue_id: str, event_id: str) -> IssueView:
-    """Return what changes of an issue's page: all but the event, which is not read. Five calls.
+    """Return an issue for a page that already shows the event, which is not read. Five calls.
 
     Raises:
         NotFoundError: as `latest`.
@@ -233,7 +233,7 @@ def _number(visible: Visible, issue: Issue, event_id: str) -> EventNumber:
 def _releases(issue: Issue) -> list[str]:
     """Return the most frequent releases of an issue, and its first and last one.
 
-    A long name is counted under its start, which is not the name of the release.
+    Leaves out long names: an issue counts them under their start, which names no release.
     """
     often = sorted(issue.releases, key=lambda name: -issue.releases[name])[:_MOST_RELEASES]
     names = dict.fromkeys((issue.first_release, issue.last_release, *often))

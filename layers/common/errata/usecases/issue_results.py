@@ -38,7 +38,7 @@ from errata.usecases import (
 from errata.usecases.results import Result, Work
 from errata.usecases.similar import similar
 
-# Of which `show` returns the values, as the page of an issue.
+# The most keys whose values `show` returns, as many as the page of an issue shows.
 _MOST_KEYS = 40
 # Up to this many users, the estimate is almost always exact.
 _EXACT_USERS = 99
@@ -150,7 +150,7 @@ def _page(
     exhaustive: bool,
     of_project: bool = False,
 ) -> Result:
-    """Return a page. `keys` sort its issues, if the pages are not in one order (`exhaustive`)."""
+    """Return a page. If not `exhaustive`, the caller sorts the issues of all pages by `keys`."""
     at_ms = now_ms()
     organization = found[0][0].organization if found else ""
     assigned = assignees.of_list(organization, (issue for _, issue in found), at_ms)
@@ -241,7 +241,10 @@ def _name(project: Project, issue: Issue) -> str:
 
 
 def _users(issue: Issue, tally: issue_values.Tally, now: int, more: bool) -> str:
-    """Return how many users there are: all, and those of the newest events. `more`: of others."""
+    """Return in words how many users an issue has: in all, in the last hour and in 24 hours.
+
+    `more`: the issue has older events that `tally` has not counted.
+    """
     # An estimate may be below the number of users in the newest events.
     users = max(estimate(issue.users), len(tally.counts.get(issue_values.USER, ())))
     if not users:

@@ -111,7 +111,7 @@ class Tally:
 
     @property
     def keys(self) -> list[str]:
-        """Return the keys but for users: those that every event may have, then tags by count."""
+        """Return the keys without that of users: first those in `_ORDER`, then others by count."""
         return sorted(
             (key for key in self.counts if key != USER),
             key=lambda key: (

@@ -206,8 +206,8 @@ def change(
 ) -> Issue:
     """Change an issue. No-op if it is so already. Returns the current issue.
 
-    `wanted` is no deletion (see `delete`). `check` may refuse to change the issue as it is, by an
-    error. The other arguments and errors are as in `resolve`.
+    `wanted` is no deletion (see `delete`). `check` gets the issue before the change, and may raise
+    an error to refuse it. The other arguments and errors are as in `resolve`.
 
     Raises:
         InvalidInputError: it has no next release, because it was seen in none; or it would get too
@@ -251,9 +251,9 @@ def check_room(issue: Issue) -> None:
 
 
 def first_seen(visible: Visible, wanted: Change, found: Iterable[Issue]) -> dict[str, int]:
-    """Return when the releases were first seen that a change of these issues is about.
+    """Return when each release was first seen that a change of these issues is about, by name.
 
-    In milliseconds; 0 if one was not seen. Makes no call if the change is about none.
+    In milliseconds; 0 if it was not seen. Makes no call if the change is about no release.
     """
     names = {name for issue in found for name in wanted.releases(issue)}
     if not names:
@@ -262,7 +262,7 @@ def first_seen(visible: Visible, wanted: Change, found: Iterable[Issue]) -> dict
 
 
 def write(visible: Visible, before: Issue, after: Issue, what: str) -> bool:
-    """Write a change of an issue, and `what` was done as its activity, both or neither.
+    """Write a change of an issue together with its activity, which says `what` was done.
 
     Returns False if the issue has changed since it was read.
     """
@@ -298,7 +298,7 @@ def delete(visible: Visible, issue_id: str, by: str) -> None:
     for _ in attempts(TRIES):
         issue = find(visible, issue_id)
         check_not_merged(visible, issue)
-        # If it is interrupted, the head has fewer members, and can be deleted again.
+        # If this is interrupted, the head has fewer members. The deletion can be repeated.
         some = members(visible, issue)
         if all(_delete(visible, each, by) for each in [*some, issue]):
             return

@@ -35,8 +35,8 @@ def of_event(
 ) -> str:
     """Return an event of an issue as Markdown. `url` is where the event is shown.
 
-    `short` and `notice` are as in `errata.protocol.markdown.to_markdown`. `beside`: what else is
-    known, by name. Without `personal`, personal data is withheld.
+    `short` and `notice` are as in `errata.protocol.markdown.to_markdown`. `beside`: more lines to
+    show, by name. Without `personal`, personal data is withheld.
     """
     event = event if personal else _without(event)
     known = {"received": iso(received_ms(event.id, event.fields)), **(beside or {})}

@@ -1,4 +1,4 @@
-"""What a tool of the MCP server finds by names: projects, issues and events of one token."""
+"""Find the projects, issues and events that the arguments of an MCP tool name."""
 
 import re
 from collections.abc import Sequence
@@ -134,7 +134,7 @@ class Reader:
 def _parted(name: str, project: str) -> tuple[str, str]:
     """Return the name and the project in a URL of the dashboard, or in an id of the web API.
 
-    Otherwise, both as they are.
+    Returns both unchanged if `name` is neither.
     """
     if found := _URL.match(name):
         return found[2], found[1]

@@ -56,8 +56,8 @@ def call(
 ) -> ToolResult | None:
     """Call a tool with the arguments that were sent. None if there is no such tool.
 
-    `dashboard_url`: base URL of the dashboard, for links, without a slash at its end. What a person
-    or a model can mend is a result that says how.
+    `dashboard_url`: base URL of the dashboard, for links, without a slash at its end. An error that
+    the caller can fix is a result that says how.
 
     Raises:
         StoreError: a call to AWS failed.

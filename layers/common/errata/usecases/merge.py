@@ -53,7 +53,7 @@ def merge(
         raise _too_many()
     head = issues.find(visible, head_id)
     found = [issues.find(visible, each) for each in others]
-    # Before anything is done: all that can be known now.
+    # Check all that can be known before anything is changed.
     new = {each.id for each in found if not is_member(each, head)}
     new |= {each for issue in found if issue.id in new for each in issue.members}
     _check(project, visible, head, [each for each in found if each.id in new])
@@ -108,9 +108,9 @@ def separate(project: Project, visible: Visible, member_id: str, by: str) -> Iss
 def _merge(
     project: Project, visible: Visible, head_id: str, member_id: str, former_id: str, by: str
 ) -> None:
-    """Merge one issue into a head, its own members first. No-op if it is so.
+    """Merge one issue into a head, its own members first. No-op if it is a member already.
 
-    `former_id`: the head from which it moves.
+    `former_id`: the head that it leaves, "" if it has none.
     """
     for tried, _ in enumerate(attempts(issues.TRIES)):
         head, member = issues.find(visible, head_id), find_issue(visible, member_id)
@@ -151,7 +151,7 @@ def _merge(
             member,
             **settled.UNSETTLED,
             **of_status(member, MERGED, by, at),
-            # Those that have expired.
+            # All that it still names have expired: the others have moved.
             members=(),
             notes=member.notes + 1,
         )
@@ -188,7 +188,7 @@ def _too_many() -> InvalidInputError:
 
 
 def _status_of(head: Issue | None, member: Issue, by: str, at_ms: int) -> settled.IssueFields:
-    """Return the attributes of a member that is separated: it is settled as its head was."""
+    """Return the attributes of a member that is separated. It gets the status of its head."""
     status, fields = head.status if head else OPEN, settled.UNSETTLED
     if head and status == RESOLVED:
         fields = {**fields, **settled.fields_of(head)}

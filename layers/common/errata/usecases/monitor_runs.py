@@ -1,4 +1,4 @@
-"""What check-ins and the time do to a monitor. Calls nothing.
+"""Compute how check-ins, and time that passes, change a monitor. Calls nothing.
 
 Everything follows from the runs that a monitor keeps. So a check-in that comes again changes
 nothing, and one that comes late takes its place in the order of time.
@@ -19,18 +19,18 @@ from errata.models.monitor import (
 )
 
 _MINUTE_MS = 60_000
-# A clock that is a little fast begins a run early.
+# A run may begin this early: its machine's clock may be a little fast.
 EARLY_MS = 15_000
 # How long a check-in may be on its way to the worker.
 GRACE_MS = 10_000
-# Missed runs that are told one by one after a pause of Errata. Of others, the last ones.
+# After a pause of Errata, only so many missed runs are told one by one: the last ones.
 _MOST_AT_ONCE = KEPT_RUNS
 # The most times of a schedule that are computed in a row. For a crontab, these take 60 ms.
 _MOST_STEPS = 1_000
 
 
 def due_ms(monitor: Monitor) -> int | None:
-    """Return when the next run is missed or too long, in milliseconds. None: never."""
+    """Return when the next run will be missed or too long, in milliseconds. None: never."""
     found = [at_ms for at_ms, _ in _due(monitor)]
     return min(found, default=None)
 
@@ -52,7 +52,7 @@ def _due(monitor: Monitor) -> list[tuple[int, Run | None]]:
 
 
 def advance(monitor: Monitor, now_ms: int) -> Monitor:
-    """Return the monitor with what has been missed, or has taken too long, by now."""
+    """Return the monitor with the runs that were missed, or took too long, by now."""
     monitor = _skip(monitor, now_ms)
     while due := _due(monitor):
         at_ms, run = min(due, key=lambda each: each[0])
@@ -63,14 +63,17 @@ def advance(monitor: Monitor, now_ms: int) -> Monitor:
 
 
 def _skip(monitor: Monitor, now_ms: int) -> Monitor:
-    """Return the monitor without missed runs that nobody would read one by one."""
+    """Return the monitor, past missed runs that nobody would read one by one.
+
+    So at most `_MOST_AT_ONCE` missed runs are left to add.
+    """
     config, expected_ms = monitor.config, monitor.expected_ms
     if config is None or expected_ms is None:
         return monitor
     latest_ms = now_ms - config.margin * _MINUTE_MS - GRACE_MS
     last = _until(config, expected_ms, latest_ms)
     if len(last) == _MOST_STEPS and last[-1] < latest_ms:
-        # Near the end there are about as many in the same time.
+        # There are more. Compute only the last ones, from the mean time between the first ones.
         step_ms = (last[-1] - last[0]) // _MOST_STEPS + 1
         from_ms = max(last[-1], latest_ms - _MOST_AT_ONCE * step_ms)
         last = _until(config, next_ms(config, from_ms), latest_ms) or last
@@ -104,7 +107,7 @@ def _missed(monitor: Monitor) -> Monitor:
 
 
 def apply(monitor: Monitor, check_in: CheckIn) -> Monitor:
-    """Return the monitor with a check-in. The same one if the check-in came before."""
+    """Return the monitor with a check-in. It is unchanged if the check-in came before."""
     before = monitor
     monitor = _configured(advance(monitor, check_in.at_ms), check_in)
     run, changed = _run_of(monitor, check_in)
@@ -141,14 +144,14 @@ def _configured(monitor: Monitor, check_in: CheckIn) -> Monitor:
 
 
 def _run_of(monitor: Monitor, check_in: CheckIn) -> tuple[Run | None, Run | None]:
-    """Return the run that a check-in is about, None for a new one, and what becomes of it.
+    """Return the run that a check-in is about, and this run after it.
 
-    That is None if nothing does.
+    The first is None if the run is new. The second is None if the check-in changes nothing.
     """
     runs = monitor.runs
     named = check_in.run_id
     begins = check_in.status == "in_progress"
-    # It was seen, and its run is perhaps no longer kept.
+    # Whether it may have come before: its run may not be kept any more.
     seen = check_in.at_ms <= monitor.forgot_ms
     if not named:
         seen = seen or any(check_in.id in (r.id, r.ended_by, r.began_by) for r in runs)
@@ -204,7 +207,7 @@ def _begun(run: Run, check_in: CheckIn) -> Run:
     alive_ms = max(check_in.at_ms, run.at_ms, run.alive_ms)
     if (at_ms, alive_ms) == (run.at_ms, max(run.at_ms, run.alive_ms)):
         return run
-    # One that was taken for too long goes on.
+    # A run that has timed out still runs. If its event is not stored yet, it needs none.
     event = "" if run.event == "owed" else run.event
     return replace(
         run, status="in_progress", ended_ms=None, at_ms=at_ms, alive_ms=alive_ms, event=event
@@ -225,7 +228,7 @@ def _ended(run: Run, check_in: CheckIn) -> Run:
 
 
 def _missed_instead(monitor: Monitor, at_ms: int) -> list[Run]:
-    """Return the run that was taken for missed, because its check-in came late to the worker."""
+    """Return the missed run that was this one: its check-in reached the worker too late."""
     if monitor.config is None:
         return []
     margin_ms = monitor.config.margin * _MINUTE_MS + GRACE_MS
@@ -259,7 +262,10 @@ def _kept(config: MonitorConfig | None) -> int:
 
 
 def _with(monitor: Monitor, gone: Iterable[Run], new: Iterable[Run]) -> Monitor:
-    """Return the monitor with other runs, and what follows from them."""
+    """Return the monitor without the runs `gone` and with `new` ones, and what follows from them.
+
+    That is which events are owed, and whether the monitor is failing or has recovered.
+    """
     left_out, added = set(gone), {run.id: run for run in new}
     runs = sorted(
         [*(each for each in monitor.runs if each not in left_out), *added.values()],
@@ -275,7 +281,7 @@ def _with(monitor: Monitor, gone: Iterable[Run], new: Iterable[Run]) -> Monitor:
         if run.failed:
             bad, good = bad + 1, 0
             streak.append(run)
-            # Other runs are told as the thresholds of their time wanted it.
+            # Without a new run, the thresholds of that time have decided what was told.
             if bad >= usual.failure_threshold and any(each.id in added for each in streak):
                 owed.update(each.id for each in streak if not each.event)
         else:
@@ -294,7 +300,7 @@ def _with(monitor: Monitor, gone: Iterable[Run], new: Iterable[Run]) -> Monitor:
 def _with_newest(monitor: Monitor, runs: Sequence[Run]) -> Monitor:
     """Return the monitor with the runs it keeps: the newest, all owed ones, those in progress."""
     config = monitor.config
-    # A long run that has just ended is not the oldest: its end may come again.
+    # Sort by the end of runs. A long run that has just ended must be kept: its end may come again.
     ended = sorted((run for run in runs if run.status != "in_progress"), key=_over_ms)
     old = [run for run in ended if run.event != "owed"][: -_kept(config)]
     forgot_ms = max([monitor.forgot_ms, *map(_over_ms, old)])

@@ -1,4 +1,4 @@
-"""Read the newest events of a project or an issue, as far as the reader wants some."""
+"""Read the newest events of a project or an issue, as many as the caller consumes."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ _MAX_THREADS = 8
 
 
 def newest_events(visible: Visible) -> Iterator[Stored]:
-    """Yield the newest events that are visible, as long as the reader wants some, up to 1,000."""
+    """Yield the visible events among the newest 1,000, as many as the caller consumes."""
     high = floor_id(visible.now_ms + DAY_MS)  # some clocks are ahead
     pages = event_queries.newest_first(visible.project_id, visible.low, high, _PAGE)
     for event in islice(chain.from_iterable(page.events for page in pages), _MAX_READ):

@@ -48,7 +48,7 @@ class Receivers:
 
     Attributes:
         pagers: ids of channels that also want to know when an issue is resolved.
-        muted: until when channels are muted that are, in milliseconds since the epoch.
+        muted: until when a channel is muted, by its id, in milliseconds since the epoch.
     """
 
     project: Project
@@ -75,8 +75,8 @@ def tell(pk: str, project_id: str, occasions: list[Occasion]) -> None:
     """Enqueue a message about each occasion, for each webhook and channel that wants to know.
 
     Includes disabled ones: the dispatcher records these messages for redelivery. `pk` is the
-    project's partition in IssuesTable. Notes in the issues when rules with a cooldown have told of
-    them. A second call with the same occasions enqueues the same message ids. Calls nothing if
+    project's partition in IssuesTable. Records in the issues when rules with a cooldown have told
+    of them. A second call with the same occasions enqueues the same message ids. Calls nothing if
     there are no occasions.
     """
     if not occasions:
@@ -123,7 +123,7 @@ def assigned(pk: str, project_id: str, issue: Issue, called: str) -> None:
     """Enqueue the messages about an issue that is about to be stored with another assignee.
 
     Webhooks that want to know get one, and channels of rules. The assignee gets a mail if there is
-    SES, unless they have assigned the issue themselves. `called` is what people call them.
+    SES, unless they have assigned the issue themselves. `called` is the assignee's name.
     """
     receivers = _receivers.get(project_id, now_ms(), lambda: _look_up(project_id))
     occasion = f"{issue.id} {issue.assigned_at}"
@@ -159,10 +159,11 @@ def assigned(pk: str, project_id: str, issue: Issue, called: str) -> None:
 def mentioned(
     pk: str, project_id: str, issue_id: str, emails: Iterable[str], by: str, comment: str
 ) -> None:
-    """Enqueue the messages about a comment that mentions members. Calls nothing without these.
+    """Enqueue the messages about a comment that mentions members other than its author.
 
-    Channels of rules get one. Each member gets a mail if there is SES, but not about oneself.
-    `comment` tells comments and their versions apart. The messages have no text of it.
+    Calls nothing if there are none. Channels of rules get one message. Each of the members gets a
+    mail if there is SES. `comment` tells comments and their versions apart. The messages do not
+    have its text.
     """
     kind = f"{PREFIX}{MENTIONED}"
     whom = [each for each in emails if each != by]
@@ -189,7 +190,7 @@ def _by_rules(
 ) -> list[Message]:
     """Return the messages to channels about what a person has done, one for each channel.
 
-    Filters look at the newest event of the issue. There is no cooldown: each deed is told.
+    Filters look at the newest event of the issue. There is no cooldown: each action is told.
     """
     at_ms = now_ms()
     rules = [each for each in to.rules if kind in each.kinds and to.listening(each, at_ms)]

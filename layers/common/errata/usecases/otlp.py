@@ -57,8 +57,7 @@ def accept_sdk_logs(
     """Store the log records of level error in the `log` items of an envelope, as events.
 
     If an item cannot be read, the others are stored all the same. Returns the error of the first
-    such item, None if there is none.
-    `counted`: the request has counted as something else.
+    such item, None if there is none. `counted`: the request has counted as something else.
 
     Raises:
         StoreError: as for `accept`.
@@ -116,7 +115,10 @@ class _Storing:
         return [f"{number} events: {message}" for message, number in self._refused.items()]
 
     def _take(self, left: int) -> bool:
-        """Count an event against the rate limit. If it is over, refuse all, and return False."""
+        """Count an event against the rate limit. Return False if that is reached.
+
+        Then refuses this event and the `left` ones after it.
+        """
         try:
             with report_losses.counted(self._access.project_id):
                 rate_leases.take_for_key(self._access, self._now_ms)

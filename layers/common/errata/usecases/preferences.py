@@ -47,10 +47,10 @@ def save_alerts(
     """
     errors: dict[str, list[str]] = {}
     if quiet and not is_quiet_hours(quiet):
-        errors["quiet"] = ["Quiet hours need a begin and an end, which differ."]
+        errors["quiet"] = ["Quiet hours need a start and an end that differ."]
     keeps = not address and kind == user.reach.kind
     if kind and kind not in OWN:
-        errors["kind"] = ["Choose where to tell you from the list."]
+        errors["kind"] = ["Choose a kind of channel from the list."]
     elif kind and not keeps and (problem := channels.problem_of(AlertTarget(kind, address))):
         errors["address"] = [problem]
     if errors:

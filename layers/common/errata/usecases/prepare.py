@@ -1,4 +1,4 @@
-"""Convert the fields of an event to the item that is stored, of all of it or of a tally."""
+"""Convert the fields of an event to the item that is stored: in full, or as a tally."""
 
 from typing import Any, NamedTuple
 

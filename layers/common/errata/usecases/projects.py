@@ -138,8 +138,8 @@ def find_id(text: str) -> str:
     """Return the id of the project with this id, slug or name. An id need not exist.
 
     Raises:
-        AmbiguousError: several projects are called so.
-        NotFoundError: none is.
+        AmbiguousError: several projects have this slug or name.
+        NotFoundError: no project has.
     """
     return text if project_names.is_id(text) else project_names.choose(text, list_owned()).id
 

@@ -51,7 +51,7 @@ def take_some(
     *,
     burst: int | None = None,
 ) -> int:
-    """Take up to `most` tokens, at least one, from a bucket as of `take`. Return how many.
+    """Take up to `most` tokens, at least one, from a bucket as in `take`. Return how many.
 
     Raises:
         RateLimitedError: the bucket is empty; `retry_after` is the seconds until its next token.

@@ -28,7 +28,7 @@ _addresses = TTLCache[str](max_entries=1_000)
 
 
 def parted(message: Message, project: Project | None) -> list[Message]:
-    """Return the messages to members who get their own, instead of this one to several.
+    """Return a message for each member who gets their own, instead of one to several members.
 
     A second call returns the same message ids.
     """
@@ -64,7 +64,7 @@ def addresses(message: Message, channel: Webhook, alert: Alert, project: Project
 
 
 def of(message: Message, project: Project | None) -> Reach:
-    """Return how the only member wants to be told that a message is for."""
+    """Return the reach of the member whom a message is for, the default if it is for several."""
     if message.webhook_id != MEMBERS or project is None:
         return Reach()
     email = email_of(json.loads(message.body).get("to", ""))
@@ -89,7 +89,7 @@ def _secret_of(email: str) -> str:
 
 
 def lane_of(body: Mapping[str, Any]) -> str:
-    """Return what tells the messages of a channel apart that are for different people."""
+    """Return a text for whom a message is. Messages with different ones have different flows."""
     return f"#{hashed(body['to'])}" if body.get("to") else ""
 
 
@@ -116,7 +116,7 @@ def _wants_none(member: Member, kinds: set[str]) -> bool:
 
 
 def _is_apart(reach: Reach, at_ms: int) -> bool:
-    """Return whether a member's own settings decide how to tell them of what happened then."""
+    """Return whether a member gets an own message about what happened at a time."""
     return reach.is_own and reach.since + KNOWN_AFTER_MS <= at_ms
 
 
@@ -131,6 +131,6 @@ def seeing(project: Project) -> list[Member]:
 
 
 def clear_cache() -> None:
-    """Drop what was read."""
+    """Drop the cached members and addresses."""
     _members_of.clear()
     _addresses.clear()

@@ -106,9 +106,9 @@ def find(visible: Visible, given: str) -> Stored | None:
 def find_any(visible: Visible, given: str) -> Stored | None:
     """Return the visible event with this id: Errata's, or the one that its SDK created.
 
-    Each in both forms, 32 hex digits or a UUID. If several events have the SDK event id, returns
-    the newest one. An event of the last moments is found if it is among the newest 1 MB of the
-    project's events, also if the index lags. Then it may be a tally.
+    Either id may be 32 hex digits or a UUID. If several events have the SDK event id, returns the
+    newest one. An event of the last moments is found if it is among the newest 1 MB of the
+    project's events, even if the index lags. Then it may be a tally.
     """
     sdk_id = sdk_event_id(given)
     if sdk_id is None:
@@ -133,7 +133,7 @@ def by_ids(visible: Visible, event_ids: Iterable[str]) -> list[Stored]:
 
 
 def summaries(visible: Visible, event_ids: Iterable[str]) -> list[Stored]:
-    """Return what lists show of the events of `by_ids`. Holds one whole event at a time."""
+    """Return the events of `by_ids` as summaries, for lists. Holds one whole event at a time."""
     return [replace(event, fields=summary(event.fields)) for event in each(visible, event_ids)]
 
 

@@ -56,7 +56,7 @@ class Redriven:
 
 
 def queue_urls() -> dict[str, str]:
-    """Return the URL of each dead-letter queue, by the names in `QUEUES`."""
+    """Return the URL of each dead-letter queue, by the names in `errata.config.QUEUES`."""
     return {
         "digest": settings().digest_dead_letter_url,
         "cleanup": settings().cleanup_dead_letter_url,

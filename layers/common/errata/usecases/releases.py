@@ -97,9 +97,9 @@ def ordered(found: Sequence[Release]) -> list[Release]:
 
 
 def set_released(visible: Visible, name: str, at_ms: int) -> None:
-    """Say when a release was released. It is compared by this time, not by when it was first seen.
+    """Set when a release was released. Releases are ordered by this, not by first-seen times.
 
-    In milliseconds since the epoch; 0: by when it was first seen.
+    In milliseconds since the epoch. 0 removes it: then the first-seen time counts again.
 
     Raises:
         ForbiddenError: the role in `visible` may not do this.
@@ -139,7 +139,7 @@ def show(visible: Visible, name: str, compare_with: str = "", pages: int | None 
 
 
 def _neighbours(known: Sequence[Release], asked: Release) -> tuple[Release | None, Release | None]:
-    """Return the releases before and after one. Those of the same package, if there are some."""
+    """Return the releases before and after one, of the same package if there are any of it."""
     of = {each.release: each for each in known}
     this, seen = _seen(asked), [_seen(each) for each in known]
     before = [each for each in seen if order(each, this) < 0]

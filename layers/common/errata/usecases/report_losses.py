@@ -33,7 +33,8 @@ def counted(
     """Log a loss if the block raises an HTTPError or StoreError for a request that has an event.
 
     `project_id` is "" if the request belongs to no project yet: then nothing is logged.
-    `comes_again`: AWS delivers the event again if the store takes no more now, so it is not lost.
+    `comes_again`: AWS delivers the event again if it was throttled or the store failed, so it is
+    not lost.
     """
     try:
         yield

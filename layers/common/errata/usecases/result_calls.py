@@ -25,8 +25,8 @@ class ResultCall:
     """A command: its function, and what its caller needs.
 
     Attributes:
-        changes: a token that may write. Use cases check what the role may do with issues.
-        administers: an owner or admin, or a token of the organization.
+        changes: needs a token that may write. Use cases check what the role may do with issues.
+        administers: needs a token of an owner or admin, or of the organization.
     """
 
     run: Callable[..., Result]

@@ -11,9 +11,8 @@ from errata.scrubbing import built_in
 def scrub_sdk_event(sent: Fields, content: bytes | None, access: Access) -> list[Scrubbed]:
     """Replace the secrets in an SDK's event, in place. Return where they were.
 
-    `content` is the JSON that it was read from, if the caller has it. This comes before the event
-    is read: so nothing that is made from it has a secret, such as its message, its grouping or its
-    problems.
+    `content` is the JSON that it was parsed from, if the caller has it. Call this first: then
+    nothing that is made from the event has a secret, such as its message, grouping or problems.
 
     Raises:
         StoreError: the rules of the project or the organization cannot be read now.

@@ -152,7 +152,7 @@ def _general(path: str) -> str:
 
 
 def _as_sent(stored: StoredEvent) -> Fields:
-    """Return the fields of an event where their endpoint got them. Rules name these places."""
+    """Return the fields of an event at the paths where they were sent. Rules name these paths."""
     fields: Any = stored
     if "platform" not in fields:
         fields.pop("fingerprint", None)

@@ -1,4 +1,4 @@
-"""Check the terms of a search with an issue."""
+"""Check whether the terms of a search hold for an issue."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ from errata.usecases import assignee_terms
 _VALUE_BYTES = 1_500_000
 # More than every time.
 _END_MS = 10**15
-# Issues count their names.
+# Keys whose values an issue itself counts.
 _COUNTED: dict[str, Callable[[Issue], dict[str, int]]] = {
     "environment": lambda issue: issue.environments,
     "release": lambda issue: issue.releases,
@@ -48,7 +48,7 @@ _RAREST_FIRST = ("user.id", "user.email", "url", "transaction", "", "logger", "r
 class ValueTerm:
     """A term about a value, and the issues that had it.
 
-    `seen` has when, by issue id. `complete`: no other issue can have had it.
+    `seen` has the time when each had it, by issue id. `complete`: no other issue can have had it.
     """
 
     term: Term
@@ -67,7 +67,8 @@ class ValueTerm:
             had = had or self._is_counted(issue)
         lost = not (had or self.seen.complete or self.term.key in CHANGES)
         if lost and self.term.exact:
-            # Seldom wrong. A value that so many issues have had could not be searched without it.
+            # Look into the issue's filter, which is seldom wrong. Without it, nobody could search
+            # for a value that so many issues have had.
             key, value = _key(self.term), short_value(self.term.value)
             had = SeenValues.unpack(issue.values, {}).has(key, value)
         return had != self.term.negated
@@ -152,13 +153,13 @@ def _key(term: Term) -> str:
 
 
 def holds(term: Term, issue: Issue, now_ms: int) -> bool:
-    """Return whether a term that an issue itself decides holds. True for other terms."""
+    """Return whether a term holds for an issue, if the issue itself decides it; else True."""
     match term.key:
         case "is":
             found = _is(term.value, issue, now_ms)
         case "level":
-            # That of the newest event, or of any that is in the issue's filter: it has few values,
-            # so it is seldom wrong. Rows of levels would have all issues of a project.
+            # The level of the newest event, or one in the issue's filter. There are few levels, so
+            # the filter is seldom wrong. Value rows of levels would have all issues of a project.
             found = issue.level == term.value
             found = found or SeenValues.unpack(issue.values, {}).has("level", term.value)
         case "first-seen" | "last-seen":
@@ -183,9 +184,9 @@ def _is(state: str, issue: Issue, now_ms: int) -> bool:
 
 
 def narrowed(visible: Visible, query: IssueQuery) -> tuple[Visible, int]:
-    """Return what can match of what is visible: no issues that were last seen too long ago.
+    """Return `visible` without issues that were last seen too long ago to match.
 
-    Also returns before which time, in milliseconds, issues must have been seen last.
+    Also returns the time before which matching issues were last seen, in milliseconds.
     """
     now_ms = visible.now_ms
     oldest, newest = visible.oldest_ms, _END_MS
@@ -231,7 +232,7 @@ class SearchWords:
     def may_hold(self, row: str) -> bool:
         """Return whether the words may hold for an issue whose number row has this text.
 
-        Numbers in it may have changed since.
+        Ignores numbers, because those in the text may have changed since it was stored.
         """
         text = without_numbers(row.casefold())
         return all(each.is_in(text) for each in self._asked_without_numbers)

@@ -50,7 +50,7 @@ NOT_YET_MS = 90_000
 NOT_YET_S = 15
 # Of one attempt. A function has 30 seconds.
 MAX_RECIPIENTS = 100
-# So many messages of a roundup are looked at until an issue exists.
+# The most messages of a roundup that are searched for issues that exist.
 _MAX_READ = 200
 # A mail server, or AWS, has accepted the message.
 ACCEPTED = 202
@@ -63,9 +63,10 @@ _addresses = TTLCache[str](max_entries=1_000)
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The result of sending. `told` are hashes of mail addresses that get no second mail.
+    """The result of sending. `told` has hashes of mail addresses that get no second mail.
 
-    `permanent`: another attempt would fail, too. `unfinished`: others are to get the mail next.
+    `permanent`: another attempt would fail, too. `unfinished`: there are more recipients, who get
+    the mail next.
     """
 
     response: PostResponse | None
@@ -79,10 +80,10 @@ class SendResult:
 
 
 def written(leader: Message, held: Iterable[Message]) -> Alert | None:
-    """Return what a message says, together with those that are held for it.
+    """Return the alert that a message makes, together with those that are held for it.
 
-    Returns None if no issue of these exists, or not yet. Almost always makes at most two calls.
-    `held` may have hundreds of thousands: they are counted, and few are kept.
+    Returns None if none of their issues exists, or not yet. Almost always makes at most two calls.
+    `held` may have hundreds of thousands: all are counted, but few are kept in memory.
     """
     project = project_of(leader.project_id)
     if project is None:
@@ -151,9 +152,9 @@ def _with_members(partition: str, head: Issue, project_id: str) -> Issue:
 
 
 def _is_stored(kind: str, issue: Issue, body: Mapping[str, Any]) -> bool:
-    """Return whether what the message says is stored.
+    """Return whether the change that a message reports is stored.
 
-    A person whose request was interrupted does it again, at another time and with another message.
+    If a request was interrupted before that, the person repeats it, with a message of its own.
     """
     if kind == RESOLVED:
         same = body.get("status_at", issue.status_at) == issue.status_at
@@ -211,7 +212,7 @@ def send(message: Message, channel: Webhook, alert: Alert, told: tuple[str, ...]
     """Make one attempt to send an alert.
 
     Raises:
-        ForbiddenUrlError, OSError, http.client.HTTPException, StoreError: as those who send it.
+        ForbiddenUrlError, OSError, http.client.HTTPException, StoreError: it was not sent.
     """
     kind = CHANNELS[channel.kind]
     outgoing = kind.write(alert, _address(channel) if kind.secret else channel.url)
@@ -234,7 +235,7 @@ def send(message: Message, channel: Webhook, alert: Alert, told: tuple[str, ...]
 
 
 def _to_own(email: str, own: Reach, alert: Alert) -> SendResult:
-    """Send an alert to a member's own channel. Permanent: the channel does not take it."""
+    """Send an alert to a member's own channel. `permanent` says that the channel refuses it."""
     kind = CHANNELS[own.kind]
     try:
         outgoing = kind.write(alert, reach.address_of(email, own))
@@ -291,9 +292,9 @@ def _address(channel: Webhook) -> str:
 def _mail(
     outgoing: Mail, recipients: Sequence[str], seeing: Collection[str], told: tuple[str, ...]
 ) -> SendResult:
-    """Mail each recipient that has not accepted the mail before. `seeing` are members' addresses.
+    """Mail each recipient who has not got this mail before. `seeing` has addresses of members.
 
-    Others must have confirmed their address, so that nobody can let Errata mail a stranger.
+    Others must have confirmed their address, so that nobody can make Errata mail a stranger.
     """
     accepted = set(told)
     refused: list[str] = []
@@ -309,7 +310,7 @@ def _mail(
             later = not error.code or "Thrott" in error.code or "TooMany" in error.code
             again = again or later
             if unfinished and not later:
-                accepted.add(reach.hashed(each))  # it would be refused again, before the others
+                accepted.add(reach.hashed(each))  # otherwise it is tried again, before the others
             if not error.code:  # each further call would wait for seconds, too
                 break
             time.sleep(0.05)
@@ -323,7 +324,7 @@ def _mail(
 
 
 def clear_cache() -> None:
-    """Drop what was read."""
+    """Drop the cached projects, addresses and members."""
     _projects.clear()
     _addresses.clear()
     reach.clear_cache()

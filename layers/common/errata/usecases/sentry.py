@@ -71,8 +71,8 @@ def accept(envelope: Envelope, access: Access, address: str, now_ms: int) -> str
     envelope if it has no event.
 
     Raises:
-        HTTPError: an event is refused, or feedback, check-ins or log records without an event. The
-            others are stored.
+        HTTPError: an event is refused; or, if there is no event, feedback, a check-in or a log
+            record. The others are stored.
         StoreError: the store failed. The events before are stored; the client may send the same
             envelope again.
     """
@@ -147,10 +147,8 @@ def _store_all(envelope: Envelope, access: Access, address: str, now_ms: int) ->
 class SdkSubmission:
     """An event of an envelope, with its number among the events; `address` is the client's.
 
-    `problems`: what was left out before.
-
-    `same_time` is False if copies of the event may have other timestamps. Then each is
-    stored like a late one: nothing but a dedup marker tells that they are copies.
+    `problems`: what was left out before. `same_time` is False if copies of the event may have other
+    timestamps. Then each is stored like a late one: only a dedup marker tells that it is a copy.
     """
 
     envelope: Envelope
@@ -284,7 +282,7 @@ class SdkSubmission:
         return admitted
 
     def _put_as(self, fields: Event, access: Access, at_ms: int, number: int) -> Admitted:
-        """Store the event as that with this number in its issue's hour: in full or as a tally."""
+        """Store the event, in full or as a tally. `number` is its number in its issue's hour."""
         shown_id: str = fields["event_id"]
         if self.named is None:
             item, trimmed = self._item(number, fields, access, new_event_id(at_ms), at_ms)
@@ -303,7 +301,7 @@ class SdkSubmission:
         return Admitted(shown_id, access.project_id, stored, trimmed=stored and trimmed)
 
     def _stored_once(self, put: Callable[[list[Any]], bool], item: TypedItem) -> bool:
-        """Store an event in a transaction, again while another writer is at one of its rows."""
+        """Store an event in a transaction. Retry while another writer changes one of its rows."""
         beside: list[Any] = []
         if self.mark:
             from errata.store import failure_marks
@@ -313,7 +311,8 @@ class SdkSubmission:
             try:
                 return put(beside)
             except FailureToldError as told:
-                # Its event has been counted. It gets what the SDK knows more.
+                # A log line of the same failure was stored and counted. The SDK's event, which says
+                # more, replaces its fields.
                 if events.is_kept_in_full(item):
                     events.take_place(told.item, item)
                 return False
@@ -339,7 +338,7 @@ class SdkSubmission:
 
 
 def clear_cache() -> None:
-    """Drop the cached ids of stored events, the numbers of error loops, and who is throttled."""
+    """Drop the cached ids of events, numbers of error loops, and projects that are throttled."""
     _stored.clear()
     error_loops.clear_cache()
     ceilings.clear_cache()

@@ -18,10 +18,11 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 def similar(visible: Visible, issue: Issue) -> list[Issue]:
-    """Return up to five open issues that have most of the words of an issue, the most alike first.
+    """Return up to five open issues with much the same words as an issue, the most alike first.
 
-    The words are those by which people find an issue: of title, culprit, exceptions, functions and
-    files. Looks at the newest 200 open issues. Makes two calls.
+    At least 40 % of the words of both issues must be in both. The words are those by which people
+    find an issue: of title, culprit, exceptions, functions and files. Looks at the newest 200 open
+    issues. Makes two calls.
     """
     rows = issue_lists.texts(visible, OPEN, 10**10 - 1, _ROWS).found
     own = next((text for _, issue_id, text in rows if issue_id == issue.id), "")

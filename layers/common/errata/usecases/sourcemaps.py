@@ -1,4 +1,4 @@
-"""Take uploads of builds: upload chunks, and the bundles that they are parts of.
+"""Accept uploads of builds: upload chunks, and the bundles that they are parts of.
 
 The function `compile_maps` compiles a bundle as soon as it is stored
 (`errata.usecases.compile_maps`).
@@ -25,8 +25,9 @@ from errata.usecases import audit
 
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
 MAX_CHUNKS = 400
-# How long the result of an upload is an answer. Later, the same bundle is compiled again if a build
-# sends it again: it has failed, its maps may have been deleted since, or its run has left no trace.
+# How long a build gets the stored state of an upload, by state. After that, the same bundle is
+# compiled again if a build sends it again: it may have failed, its maps may have been deleted, or
+# its run may have been cut off.
 _VALID_MS = {"error": 60_000, "ok": 600_000, "created": 3_600_000, "assembling": 3_600_000}
 _MAX_TEXT = 200
 _SHA1 = re.compile(r"[0-9a-f]{40}")
@@ -68,8 +69,7 @@ def assemble(
     """Return how far an upload is for a project. Have it compiled if all of it is there.
 
     `checksum` is the SHA-1 of the whole bundle. For another release or dist, the same bundle is
-    another upload. A build asks again until the state is `ok` or
-    `error`.
+    another upload. A build asks again until the state is `ok` or `error`.
 
     Raises:
         InvalidInputError: a checksum is invalid, or there are too many chunks.

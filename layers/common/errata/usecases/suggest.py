@@ -30,7 +30,7 @@ from errata.store.members import list_teams
 
 # Typing more of a value leads to those that are left out.
 _MOST = 8
-# Longer ones have no suggestions.
+# A longer term gets no suggestions.
 MAX_LENGTH = 300
 _TAGS = "tags["
 # Keys whose values are those of releases.
@@ -143,7 +143,7 @@ def _of(term: Begun, found: Iterable[str]) -> list[Suggestion]:
 
 
 def _stored(term: Begun, found: Iterable[str]) -> list[Suggestion]:
-    """Return terms for values as they stand in keys. A `*` is in place of what is cut."""
+    """Return suggestions for values as stored in keys. A `*` stands for the part that was cut."""
     suggestions = []
     for value in found:
         cut = is_cut(value)

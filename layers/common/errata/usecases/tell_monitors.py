@@ -1,7 +1,7 @@
-"""Tell of failed runs of a monitor: store their events, and resolve the issue in the end.
+"""Store events of failed runs of a monitor, and resolve the issue when the monitor has recovered.
 
-An event is stored like that of an SDK: once by its id, scrubbed, grouped, counted and limited
-alike. Its id follows from the run, so it is stored once, however often this is tried.
+An event is scrubbed, grouped, counted and limited like that of an SDK. Its id follows from the run,
+so it is stored once, however often this is tried.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from errata.usecases import admission, apply_rules, issues
 from errata.usecases.sentry import SdkSubmission
 from errata.usecases.visible import make_visible
 
-# Digest counts an event within seconds. Later than this, it failed on it, or it was cleared.
+# Digest counts an event within seconds. After this time, it has failed, or the event was cleared.
 _COUNTED_MS = 10 * 60_000
 _LOOK_AGAIN_S = 20
 _WORDS = {"error": "failed run", "timeout": "run timed out", "missed": "missed run"}

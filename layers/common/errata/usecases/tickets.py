@@ -23,7 +23,7 @@ def change_tracker(project_id: str, template: str) -> Project:
 
 
 def link(visible: Visible, issue_id: str, url: str, by: str) -> Issue:
-    """Link an issue to its ticket, or to none (`none` or ""). No-op if it is so already.
+    """Link an issue to its ticket. `none` or "" removes the link. No-op if it is so already.
 
     The other arguments, the result and the errors are as in `issues.resolve`.
 

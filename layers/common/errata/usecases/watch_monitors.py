@@ -96,7 +96,7 @@ def _note(opened: Access, check_in: CheckIn, now_ms: int) -> None:
 
 def _look(opened: Access, look: Look, now_ms: int) -> None:
     if look.at_ms and now_ms - look.at_ms > _LATE_MS:
-        # Otherwise, runs would be missed whose check-ins are behind it.
+        # Look again later. Check-ins may wait behind this message: their runs are not missed.
         check_ins.look_later(opened.project_id, look.slug, look.environment, _WAIT_S)
         return
 
@@ -140,7 +140,7 @@ def _is_over(monitor: Monitor, look: Look, now_ms: int) -> bool:
 
 
 def _with_schedule(monitor: Monitor, look: Look, now_ms: int) -> Monitor:
-    """Return the monitor with a schedule that looks at it in time, which is made if need be."""
+    """Return the monitor with a schedule that looks at it in time. Makes one if needed."""
     due_ms = monitor_runs.due_ms(monitor)
     if due_ms is None:
         return monitor  # the schedule that there may be finds nothing to do

@@ -197,7 +197,7 @@ def recent_attempts(project_id: str, most: int, at_ms: int, before: str = "") ->
 
 
 def redeliver(project_id: str, attempt_id: str) -> Message:
-    """Send the message of an attempt again, with the same `webhook-id`. Its result does not matter.
+    """Send the message of an attempt again, with the same `webhook-id`, even if it had arrived.
 
     Raises:
         NotFoundError: the project has no such attempt.
