@@ -2,8 +2,8 @@
 
 ErrataError
 ├── HTTPError                     a request is refused; has the HTTP status
-│   ├── BadRequestError           400  not a signed event of the billing provider
-│   ├── UnauthorizedError         401  the key is missing or not valid
+│   ├── BadRequestError           400  not a request that this route can handle
+│   ├── UnauthorizedError         401  the key, token or sign-in is missing or not valid
 │   ├── PaymentRequiredError      402  the month's quota is used up, or an invoice is unpaid
 │   ├── ForbiddenError            403  the caller may not do this
 │   ├── AddressForbiddenError     403  the address is not on the organization's allowlist
@@ -17,21 +17,21 @@ ErrataError
 │   │   ├── IssueCapError         429  an issue has had too many events in this hour
 │   │   └── ProjectBusyError      429  more events arrive than the project's partition takes
 │   └── ServiceUnavailableError   503  the response for a StoreError
-├── StoreError                    a call to AWS failed; `errata.store` raises these and no other
+├── StoreError                    a call to AWS failed
 │   ├── UnavailableError          not now: throttled, no response, not allowed
 │   │   └── ThrottledError        a table or a partition takes no more now
 │   ├── ConflictError             somebody else's write came first
 │   │   ├── ConditionFailedError  the condition of a single write did not hold
 │   │   ├── OpenMarkerError       nobody knows yet whether the event was stored
-│   │   ├── FailureToldError      a log line has reported the failure of an SDK's event
+│   │   ├── FailureToldError      a log line has already reported the failure of an SDK's event
 │   │   ├── CounterMovedError     another legacy error took the number; has the last one
 │   │   ├── LimitReachedError     a counter is at its limit; says which one
 │   │   └── SlugTakenError        another project of the organization has or had the slug
 │   └── PermanentError            AWS refuses the request itself: do not retry
 ├── SourceMapError                a source map, compiled or not, cannot be used; says why
-├── NoResponseError               a server does not respond, or not as Errata does
+├── NoResponseError               a server does not respond, or is not Errata
 └── NotFoundError                 the named object does not exist
-    └── AmbiguousError            several objects are called so; has them
+    └── AmbiguousError            several objects have this name; lists them
 """
 
 from collections.abc import Iterable, Mapping
@@ -58,13 +58,13 @@ class HTTPError(ErrataError):
 
 
 class BadRequestError(HTTPError):
-    """The request is not a valid, signed event of the billing provider."""
+    """The route cannot handle this request, for example because its signature is not valid."""
 
     status = 400
 
 
 class UnauthorizedError(HTTPError):
-    """The key is missing or not valid."""
+    """The key, token or sign-in is missing or not valid."""
 
     status = 401
 
@@ -148,7 +148,7 @@ class BodyTooLargeError(HTTPError):
 
 
 class UnsupportedEncodingError(HTTPError):
-    """The body is in Brotli or Zstandard. Some SDKs use them if they can."""
+    """The body is in Brotli or Zstandard. Some SDKs use these if their runtime has them."""
 
     status = 415
     loss = "invalid"
@@ -271,7 +271,7 @@ class ConditionFailedError(ConflictError):
 
 
 class OpenMarkerError(ConflictError):
-    """A late copy of an event was being stored, and may have been stored or not."""
+    """Nobody knows whether a late event was stored: its dedup marker is open."""
 
 
 class FailureToldError(ConflictError):
@@ -303,7 +303,7 @@ class PermanentError(StoreError):
 
 
 class SourceMapError(ErrataError):
-    """A file is no source map that Errata can use, or a compiled map is damaged.
+    """A file is not a source map that Errata can use, or a compiled map is damaged.
 
     The text is for the people who have uploaded it.
     """
@@ -314,7 +314,7 @@ class NotFoundError(ErrataError):
 
 
 class AmbiguousError(NotFoundError):
-    """Several objects are called so. `choices` has what stands for one of them, and its name."""
+    """Several objects have this name. `choices` maps what to call each one to a description."""
 
     END = ". Use one of these:"
 
@@ -324,4 +324,4 @@ class AmbiguousError(NotFoundError):
 
 
 class NoResponseError(ErrataError):
-    """A server does not respond, or not as Errata does. The text says why."""
+    """A server does not respond, or is not Errata. The text says why."""

@@ -37,7 +37,7 @@ logger = logging.getLogger("errata")
 def of_url(event: HttpEvent) -> bool:
     """Return whether a request came to the function's own URL. No authorizer has seen it.
 
-    The client decides nothing in the request context.
+    A client cannot change the request context.
     """
     return "http" in event["requestContext"]
 
@@ -87,9 +87,9 @@ def address(event: HttpEvent) -> str:
 
 
 def caller(event: HttpEvent) -> Caller:
-    """Return the caller, from data of the authorizer and API Gateway only, not of the client.
+    """Return the caller. Uses data of the authorizer and API Gateway only, not of the client.
 
-    At a function's URL, nobody has looked a key up, or counted the request.
+    At a function's URL, no authorizer has looked up the key, and nothing has counted the request.
     """
     if of_url(event):
         return Caller({"key": "absent"}, address(event), metered=False)
@@ -134,7 +134,7 @@ def error_response(refused: HTTPError) -> HttpResponse:
 
 
 def refusal_headers(refused: HTTPError) -> dict[str, str]:
-    """Return the headers of a refusal: `Retry-After` if the time is known, `Allow` of a 405.
+    """Return the headers of a refusal: `Retry-After` if the time is known, `Allow` for a 405.
 
     RFC 9110, 15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
     """
@@ -146,9 +146,9 @@ def refusal_headers(refused: HTTPError) -> dict[str, str]:
 
 
 def unavailable(error: StoreError, failure: str = "") -> ServiceUnavailableError:
-    """Log why the store failed, and return the error for the caller: try again.
+    """Log why the store failed, and return the error that asks the caller to try again.
 
-    `failure` is an id for the log line, if the caller gets to see it.
+    `failure` is an id that is logged, "" if the caller is not shown one.
     """
     logger.error("the store failed%s", f": {failure}" if failure else "", exc_info=error)
     return ServiceUnavailableError()

@@ -11,11 +11,11 @@ from errata.models.event import Stored
 from errata.models.issue import Issue
 
 NEW, REGRESSED, RISING, WOKEN = "new", "regressed", "rising", "woken"
-# An issue has so many events within some minutes, or so many users.
+# An issue has reached a number of events within some minutes, or a number of users.
 EVENTS, USERS = "events", "users"
 # A person has assigned the issue, or mentions members in a comment.
 ASSIGNED, MENTIONED = "assigned", "mentioned"
-# Not of a rule: a person has resolved the issue, or wants a test.
+# No rule can be about these: a person has resolved the issue, or wants a test.
 RESOLVED, TESTED = "resolved", "test"
 # What a rule can be about, and how a message begins.
 KINDS = {
@@ -41,7 +41,7 @@ MAILED = {
 }
 MAX_MINUTES = 60
 MAX_RULES = 20
-# The `event` of a message to a channel begins so: `alert.new`.
+# The beginning of the `event` of a message to a channel, such as `alert.new`.
 PREFIX = "alert."
 # The channel that reaches the members of a project by e-mail. It needs no address.
 MEMBERS = "members"
@@ -50,7 +50,7 @@ DEFAULT_RULE_ID = "default"
 LEVELS = ("debug", "info", "warning", "error", "fatal")
 # A channel is failing after this many failed deliveries in a row.
 FAILING_AFTER = 3
-# So many issues are named in a message about several.
+# A message about several issues names at most this many.
 MAX_LISTED = 10
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 
@@ -60,7 +60,7 @@ class AlertRule:
     """Which alerts go to which channels. An empty filter lets every event pass.
 
     Attributes:
-        kinds: what is told, of `KINDS`.
+        kinds: which of `KINDS` are told.
         channels: ids of channels.
         level: this level or worse.
         release: a release; `*` stands for any text.
@@ -69,7 +69,7 @@ class AlertRule:
         muted_until: nothing is told before this time, in milliseconds since the epoch.
         events, minutes: for `EVENTS`: so many events within so many minutes.
         users: for `USERS`: so many affected users.
-        quiet: when what happens is told later (`errata.models.quiet`).
+        quiet: the quiet hours. What happens then is told later (`errata.models.quiet`).
     """
 
     id: str
@@ -87,7 +87,7 @@ class AlertRule:
     quiet: str = ""
 
     def threshold(self, kind: str) -> str:
-        """Return what an occasion of this kind must have reached: `100/10`, `50`, or ""."""
+        """Return the threshold that an occasion of this kind must reach: `100/10`, `50`, or ""."""
         if kind == EVENTS:
             return f"{self.events}/{self.minutes}"
         return str(self.users) if kind == USERS else ""
@@ -98,7 +98,7 @@ class AlertRule:
 
     @property
     def has_filters(self) -> bool:
-        """Whether not every event passes."""
+        """Whether the rule has a filter, which not every event passes."""
         return bool(self.environment or self.level or self.release or self.tag)
 
     @property
@@ -124,7 +124,7 @@ class Occasion:
     Attributes:
         event: the event that made it happen.
         issue: the new state of the issue, before it is stored.
-        threshold: what it has reached, as rules have it (`Rule.threshold`).
+        threshold: the threshold that the issue has reached (`AlertRule.threshold`).
     """
 
     kind: str
@@ -148,7 +148,7 @@ def thresholds_of(rules: Iterable[AlertRule]) -> str:
 
 
 def reached(thresholds: str, before: Issue | None, after: Issue) -> Iterator[tuple[str, str]]:
-    """Yield the kind and the threshold of each one that an issue has just reached."""
+    """Yield those of these thresholds that an issue has just reached, as (kind, threshold)."""
     for each in thresholds.split(",") if thresholds else ():
         kind, _, threshold = each.partition(" ")
         most, _, minutes = threshold.partition("/")
@@ -189,9 +189,9 @@ class News:
         count, users: events, and affected users, until now.
         frames: the innermost places in the application, innermost first.
         url: the page of the issue.
-        threshold: what the issue has reached, if that is the news: `100/10`, `50`.
+        threshold: the threshold that the issue has reached, if that is the news: `100/10`, `50`.
         by: who has assigned the issue, or mentions somebody.
-        to: to whom, or whom. "" for the reader.
+        to: the assignee, or who is mentioned. "" if that is the reader.
     """
 
     kind: str
@@ -227,7 +227,7 @@ class News:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A message before a channel gives it its form.
+    """The content of a message, which each kind of channel formats in its own way.
 
     Attributes:
         id: the same for every attempt.
@@ -261,7 +261,7 @@ class Alert:
 
     @property
     def more(self) -> int:
-        """How many issues the message counts and does not name."""
+        """How many issues the message only counts and does not name."""
         return self.total - len(self.news)
 
     @property

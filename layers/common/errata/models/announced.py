@@ -8,7 +8,7 @@ MAX_DEPLOYS = 20
 
 @dataclass(frozen=True, slots=True)
 class Deploy:
-    """That a release was deployed to an environment. Times are in milliseconds, 0 if not known."""
+    """A deploy of a release to an environment. Times are in milliseconds, 0 if they are unknown."""
 
     id: int
     environment: str
@@ -27,7 +27,7 @@ class Announced:
         released_at: when it was released, 0 if nobody has said so.
         url: of a page about it, "" if there is none.
         deploys: the newest ones, oldest first.
-        revision: counts the changes, so that a conflict is noticed. 0: it is not stored yet.
+        revision: counts the changes, to detect conflicts. 0 if the release is not stored yet.
         expires_at: in seconds since the epoch.
     """
 
@@ -45,9 +45,9 @@ class Announced:
         return self.released_at or self.created_at
 
     def deployed(self, deploy: Deploy) -> "Announced":
-        """Return it with another deploy, which gets the next id. The same one is not added twice.
+        """Return the release with another deploy, which gets the next id.
 
-        So a request that is sent again changes nothing.
+        Returns the release unchanged if it has the same deploy, so that a request can be repeated.
         """
         if any(replace(each, id=0) == replace(deploy, id=0) for each in self.deploys):
             return self
@@ -57,7 +57,7 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseChange:
-    """What to change of a release. None: it stays as it is."""
+    """What to change of an announced release. None leaves a value as it is."""
 
     url: str | None = None
     released_at: int | None = None

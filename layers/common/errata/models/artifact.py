@@ -10,18 +10,18 @@ from errata.models.ids import DAY_MS
 
 # An artifact that no event has used for this long is deleted.
 UNUSED_KEPT_MS = 90 * DAY_MS
-# Whether an artifact is in use is written at most this often.
+# The time when an artifact was last used is written at most this often.
 USE_NOTED_MS = DAY_MS
-# What is known of an upload is kept this long: a build asks for it within minutes.
+# The row of an upload is kept this long. A build asks for its state within minutes.
 BUNDLE_KEPT_MS = 7 * DAY_MS
 
-# How often a source map at a URL is fetched, if that fails, and after which time.
+# How often a source map at a URL is fetched if that fails, and how long before it is tried again.
 MAX_FETCHES = 5
 FETCHED_AGAIN_MS = 3_600_000
 MAX_FETCH_URL = 2_000
 # The compiled maps of a project, together.
 MAX_STORED_BYTES = 5 * 1024**3
-# How long it is known that a project is deleted. Longer than the stream repeats an upload.
+# How long the row `deleted` of a project is kept. Longer than the stream retries an upload.
 DELETED_KEPT_MS = 2 * DAY_MS
 
 type ArtifactState = Literal["not_found", "created", "assembling", "ok", "error"]
@@ -37,15 +37,15 @@ class Artifact:
     """A source map of a project.
 
     Attributes:
-        id: of the compiled map. Maps with the same content have the same id.
-        name: of the generated file, as in the bundle: `~/assets/app.js`.
+        id: the id of the compiled map. Source maps with the same content and keys have the same id.
+        name: the name of the generated file, as in the bundle: `~/assets/app.js`.
         debug_id: "" if the build has none.
         release, dist: "" if the upload named none.
-        map_bytes, stored_bytes: of the source map, and of the compiled map.
+        map_bytes, stored_bytes: the sizes of the source map and of the compiled map.
         uploaded_at, used_at: in milliseconds. `used_at` is at most a day too early.
-        sources, with_text: original files, and how many of them have a text.
-        keys: what finds it (`debug_key`, `url_key`).
-        digest: of the compiled map, whatever its keys. "" if it is not known.
+        sources, with_text: the number of original files, and how many of them have a text.
+        keys: the keys of its pointers (`debug_key`, `url_key`, `fetch_key`).
+        digest: a hash of the compiled map. Does not depend on the keys. "" if it is unknown.
     """
 
     project_id: str
@@ -66,9 +66,10 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What a key leads to: the id of a compiled map, when it was uploaded, and used.
+    """What a key leads to: the id of a compiled map, and when it was uploaded and last used.
 
-    `shared`: another map has had this debug id before. The key with the release tells them apart.
+    `shared` is whether another map has had this debug id. Then only the debug id's key with the
+    release leads to the right one.
     """
 
     map_id: str
@@ -116,8 +117,8 @@ class Fetch:
         key: its `fetch_key`. The artifact has the same one.
         release: of the event, "" if it has none.
         state: how far it is. `detail` says what is wrong, "" if nothing is.
-        asked: how often it was asked for.
-        attempts: how often its state was begun.
+        asked: how often events have asked for it.
+        attempts: how often the work of its state was begun.
         changed_at: when the state last changed, in milliseconds.
     """
 
@@ -132,7 +133,7 @@ class Fetch:
     changed_at: int = 0
 
     def may_be_asked(self, now_ms: int) -> bool:
-        """Return whether it failed a while ago, and may be tried once more."""
+        """Return whether it failed long enough ago, and not too often, to be tried once more."""
         old = self.changed_at + FETCHED_AGAIN_MS <= now_ms
         return self.state == "error" and old and self.asked < MAX_FETCHES
 
@@ -152,12 +153,12 @@ def sent_release(text: str | None) -> str:
 
 
 def debug_key(debug_id: str, release: str = "") -> str:
-    """Return the key that finds the artifact of a normal debug id: the last one, or a release's."""
+    """Return the key of the newest artifact with a normal debug id, or of the one in a release."""
     return f"debug#{debug_id}" + (f"#{_digest(release)[:32]}" if release else "")
 
 
 def url_key(release: str, dist: str, url: str) -> str:
-    """Return the key that finds the artifact of a file in a release. `url` is a `file_url`."""
+    """Return the key of the artifact of a file in a release. `url` is a `file_url`."""
     return f"url#{_digest('\0'.join((release, dist, url)))}"
 
 

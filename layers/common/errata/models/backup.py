@@ -23,7 +23,7 @@ KINDS = (
 
 
 class InvalidManifestError(Exception):
-    """The text is not a manifest, or one of a newer format. The message says which."""
+    """The text is no manifest, or one in a newer format. The message says which of them."""
 
 
 @dataclass(frozen=True, slots=True)

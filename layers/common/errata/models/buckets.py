@@ -1,8 +1,8 @@
 """Numbers of events by minute, hour and day, and what they say about an issue.
 
-An issue keeps sixty minutes, 25 hours (the current one and the 24 before) and thirty days, of
-those that have events. Each list ends with its newest entry, which depends only on the events and
-not on the time of reading.
+An issue keeps the numbers of sixty minutes, 25 hours (the current one and the 24 before) and thirty
+days, counted back from the newest one that has events. So they do not depend on the time of
+reading. Those without events are left out.
 """
 
 from collections import Counter
@@ -53,7 +53,7 @@ class Buckets:
 
     @classmethod
     def union(cls, some: Iterable["Buckets"]) -> "Buckets":
-        """Return the sum of these numbers, without what is too old for the newest."""
+        """Return the sums of these numbers, without entries that are too old beside the newest."""
         found = list(some)
         sums = []
         for name, most in (("minutes", MAX_MINUTES), ("hours", MAX_HOURS), ("days", MAX_DAYS)):
@@ -80,7 +80,7 @@ class Buckets:
         return sum(n for minute, n in self.minutes.items() if newest - 60 < minute <= newest)
 
     def last_minutes(self, now_ms: int, minutes: int) -> int:
-        """Return the number of events of so many minutes (at most 60), the current one included."""
+        """Return the number of events of the last `minutes` (at most 60), with the current one."""
         newest = now_ms // MINUTE_MS
         return sum(n for each, n in self.minutes.items() if newest - minutes < each <= newest)
 

@@ -17,8 +17,9 @@ class CapturedGroup:
     """A log group whose lines may become events of a project.
 
     Attributes:
-        name: of the log group.
-        added_at: milliseconds since the epoch; of its first event if a template has added it.
+        name: the name of the log group.
+        added_at: when it was added, in milliseconds since the epoch. If a template has added it,
+            the time of its first event.
         added_by: who has added it with the command, "" if a template has.
         seen_at: when a line last became an event, to the hour. None if none has.
     """
@@ -41,11 +42,11 @@ def project_of(filter_name: str) -> str:
 
 
 def is_own(group: str, stack: str) -> bool:
-    """Return whether a log group is of Errata itself: its errors would become events, and so on.
+    """Return whether a log group belongs to Errata itself. Its capture could loop for ever.
 
-    CloudFormation names a log group `<stack>-<logical id>-<random>`, of a nested stack with the
-    names of both. A function without a log group of its own logs to `/aws/lambda/<its name>`. The
-    local stack has names of its own.
+    CloudFormation names a log group `<stack>-<logical id>-<random>`; in a nested stack, the name
+    begins with the names of both stacks. A function without a log group of its own logs to
+    `/aws/lambda/<its name>`. The local stack has names of its own.
     """
     name = re.escape(stack)
     own = rf"(?:/aws/lambda/)?{name}-(?:[A-Za-z0-9]+-)*[A-Za-z0-9]*(?:Logs|Function)-[A-Za-z0-9]+"

@@ -1,8 +1,8 @@
 """When the runs of a schedule are due: crontabs with time zones, and intervals.
 
-cronsim reads crontabs as Debian's cron does, also when clocks are changed: a run at an hour that
-does not exist is due right after it, one at an hour that comes twice is due once. Only the function
-that watches monitors has this package.
+cronsim reads crontabs as Debian's cron does, even when the clocks change: a run in an hour that
+does not exist is due right after it, and a run in an hour that comes twice is due once. Only the
+function that watches monitors has this package.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from cronsim import CronSim, CronSimError
 
 from errata.models.monitor import MAX_CRONTAB, MonitorConfig
 
-# Of crontab(5), where cronsim has none. SDKs also send `?`, for any day.
+# Short forms of crontab(5), which cronsim does not know. SDKs also send `?`, for any day.
 _SHORT = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -58,7 +58,7 @@ def _later(config: MonitorConfig, after: datetime) -> datetime:
     if year > 9999:
         raise OverflowError
     first = after.replace(year=year, month=month + 1, day=1)
-    # The 31st of a shorter month is its last day.
+    # In a shorter month, the last day stands for the 31st.
     in_month = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
     return first.replace(day=min(after.day, in_month.day))
 
@@ -78,7 +78,7 @@ def _next_of(crontab: str, after: datetime) -> datetime:
         raise ScheduleError("A crontab has five fields: minute, hour, day, month, day of the week.")
     try:
         times = CronSim(" ".join(fields), after)
-        # In an hour that comes twice, the second time, cronsim also finds runs of the first.
+        # If an hour comes twice, cronsim finds runs of the first time during the second, too.
         return next(found for found in times if found.timestamp() > after.timestamp())
     except CronSimError as error:
         raise ScheduleError(f"{error}: {crontab}") from None

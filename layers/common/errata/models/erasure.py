@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Receipt:
-    """What was done to erase a person from a project. An interrupted run has done a part of it.
+    """What was done to erase a person from a project, up to now if a run was interrupted.
 
     Attributes:
         events_deleted: events of the person.
         events_rewritten: other events that mentioned the person.
-        issues_changed: issues whose texts mentioned the person, or that were found by the person.
+        issues_changed: issues whose texts or values mentioned the person.
         values_removed: value rows.
         rows_rewritten: other rows: words by which issues are found, releases, activity.
         messages_rewritten: webhook messages that were kept.
@@ -29,9 +29,9 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """The row that counts for the receipt: its name, and when it expires, in seconds.
+    """The name of a receipt's row, and when the row expires, in seconds since the epoch.
 
-    The name does not reveal the person. One person always has the same name.
+    The name does not reveal the person. A person always gets the same name.
     """
 
     project_id: str
@@ -40,6 +40,6 @@ class Erasure:
 
 
 def name_of(project_id: str, value: str) -> str:
-    """Return the name of an erasure. A value is the same in upper and lower case."""
+    """Return the name of an erasure. Ignores the case of `value`."""
     text = f"{project_id}\0{value.casefold()}".encode("utf-8", "replace")
     return hashlib.blake2s(text, digest_size=8).hexdigest()

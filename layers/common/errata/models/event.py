@@ -44,7 +44,7 @@ SDK_FIELDS = (
     "scrubbed",
     "attachments",
 )
-# JSON above this is large, for an event.
+# JSON with more bytes than this is large, for an event.
 _LARGE = 10_000
 # The year 9999, the last one that `datetime` supports.
 _MOST_MS = 253_370_000_000_000
@@ -284,7 +284,7 @@ _SUMMARY = (
 
 
 def summary(event: StoredEvent, *, titled: bool = True) -> StoredEvent:
-    """Return the fields that digest and lists of events read. `titled`: with title and culprit.
+    """Return the fields that digest and lists of events read. If `titled`, with title and culprit.
 
     The other fields may be large: 1 MB of JSON such as `[[],[],…]` takes 20 MB as Python objects,
     and a batch has 100 events.

@@ -1,12 +1,12 @@
-"""Flood control: what happens to a message for a channel that gets many. Calls nothing.
+"""Flood control: decide what happens to a message for a channel that gets many.
 
 The first five messages within a minute are sent at once. The sixth becomes a leader: it waits a
 minute, collects all messages that come meanwhile, and is sent as one message about all of them, a
 roundup. If more come soon after that, the next leader waits twice as long, up to half an hour. The
-flood ends when no message comes while a leader could wait.
+flood ends when no message comes for as long as the next leader would wait.
 
 If a leader is an hour late, its queue message is gone, for example because the stack was restored.
-The next message then takes its place, with all that it has collected.
+The next message then takes its place, and gets the messages that it has collected.
 """
 
 from dataclasses import dataclass, replace
@@ -25,13 +25,14 @@ QUIET = "quiet-"
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What a channel got lately. Times are in milliseconds since the epoch.
+    """The state of a channel in flood control. Times are in milliseconds since the epoch.
 
     Attributes:
-        recent: when the last messages were sent that no flood held, oldest first.
+        recent: when the last messages were sent that were not held, oldest first.
         leader: id of the message that collects others, "" if none does.
         due_at: when the leader is sent.
-        group: under which the messages are held, the id of its first leader.
+        group: the name under which the messages are held: the id of the first leader, with `QUIET`
+            before it in quiet hours.
         wait_ms: how long the last leader has waited, 0 if there is no flood.
         calm_at: when the flood ends, unless a message comes.
         version: counts the changes.
@@ -48,7 +49,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class FlowStep:
-    """What to do with a message: `SEND` or `LEAD` at `at`, or `HOLD` it for the leader.
+    """What to do with a message: `SEND` it at `at`, let it `LEAD` until `at`, or `HOLD` it.
 
     `flow` is the state of the channel afterwards.
     """
@@ -61,9 +62,8 @@ class FlowStep:
 def quiet_step(flow: Flow, message_id: str, now: int, after: int) -> FlowStep:
     """Return what to do with a message in quiet hours, which end at `after`.
 
-    The first one becomes the leader: at `after`, it is sent together with the others. These
-    messages have a flow of their own, because rules without quiet hours may send to the same
-    channel meanwhile.
+    The first message becomes the leader and is sent at `after`, together with the others. Quiet
+    hours have a flow of their own, because rules without them may send to the same channel.
     """
     if flow.leader and now < flow.due_at + GONE_MS:
         return FlowStep(HOLD, flow.due_at, flow)
@@ -95,6 +95,6 @@ def step(flow: Flow, message_id: str, now: int, pause_ms: int) -> FlowStep:
 
 
 def closed(flow: Flow, now: int) -> Flow:
-    """Return the state after the leader has stopped to collect."""
+    """Return the state after the leader has stopped collecting messages."""
     wait_ms = min(2 * flow.wait_ms, MAX_WAIT_MS)
     return Flow((), "", 0, wait_ms, now + wait_ms, flow.version + 1)

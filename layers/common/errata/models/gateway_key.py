@@ -7,9 +7,9 @@ from dataclasses import dataclass
 class Gateway:
     """The API of a stack. The stack's outputs have these values, and each request has them.
 
-    `may_list`: whether the caller may list the account's gateway keys. An operator may. The
-    dashboard's function may not, because IAM cannot hide the values of the keys from it. It also
-    creates only some of the account's usage plans.
+    `may_list` is whether the caller may list the account's gateway keys. An operator may. The
+    dashboard's function may not, because IAM cannot hide the values of the keys from it. Without
+    it, only a limited number of usage plans may be created.
     """
 
     stack: str

@@ -15,10 +15,10 @@ REGRESSED = "regressed"  # was resolved, then seen again; counts as open
 WOKEN = "woken"  # activity: was ignored until a condition was met
 STATUSES = (OPEN, RESOLVED, IGNORED, REGRESSED)
 OPEN_STATUSES = (OPEN, REGRESSED)
-# The status in the row of an issue that is merged into another one. No list has these, and nobody
-# asks for them: its head has the status of all.
+# The status in the row of an issue that is merged into another one. No list shows such an issue:
+# the status of its head counts.
 MERGED = "merged"
-# Issues that are merged into one, at most.
+# At most this many issues are merged into one.
 MAX_MEMBERS = 50
 # What people do besides changing the status.
 SEPARATED = "separated"
@@ -29,8 +29,8 @@ SEQUENCE_DIGITS = 40
 # Lists by last seen sort by `ranked_at`. Each change of it costs two write units, so it is only
 # updated when it is this much behind `last_seen`.
 RANK_LAG_MS = 120_000
-# The `ttl` of an issue's row is only updated together with `ranked_at`. So it is this many seconds
-# after the issue's expiry, and is never too early.
+# The `ttl` of an issue's row is only updated together with `ranked_at`. So it is set this many
+# seconds after the issue's expiry, and is never too early.
 TTL_LAG_S = 2 * RANK_LAG_MS // 1000
 # The other rows of an issue expire this many seconds after the issue. If new events would let the
 # issue live longer than its other rows, these are written again.
@@ -75,9 +75,9 @@ class Issue:
         status_at: when a person last set the status. 0 if nobody did, or if an event set it.
         status_by: who last set the status. "" if nobody did, or if an event set it.
         assignee: who works on it (`errata.models.assignee`). "" if nobody.
-        assigned_at, assigned_by: when, and by whom, that was last changed. 0 and "" if never.
-        tracker_url: of its ticket in an issue tracker. "" if there is none.
-        linked_at, linked_by: when, and by whom, that was last changed. 0 and "" if never.
+        assigned_at, assigned_by: when and by whom the assignee was last changed. 0 and "" if never.
+        tracker_url: the URL of its ticket in an issue tracker. "" if there is none.
+        linked_at, linked_by: when and by whom the ticket was last changed. 0 and "" if never.
         notes: how often people have assigned, linked, commented or merged it. Each adds one.
         resolved_in, resolved_in_seen, resolved_after, ignored_until, ignored_number, ignored_base:
             how it is settled (see `errata.models.settled`).
@@ -89,18 +89,19 @@ class Issue:
             this event id are never counted again.
         grouping: what made the fingerprint: `client`, or a grouping version such as `v1`.
         grouped_by: what the events have in common, in words. "" if the grouping does not say.
-        transaction, logger: of the newest event from an SDK, to be searched. "" if it has none.
+        transaction, logger: those of the newest event from an SDK, for searches. "" if it has none.
         expires_at: when the issue expires, in seconds since the epoch.
-        ranked_at: the time under which lists have the issue, at most `RANK_LAG_MS` before
+        ranked_at: the time by which lists sort the issue, at most `RANK_LAG_MS` before
             `last_seen`.
         ttl: when DynamoDB may delete the row, in seconds since the epoch. Soon after `expires_at`.
         rows_until: when the issue's other rows expire, in seconds since the epoch.
         environments, releases, servers: number of events by name (see `count_names`).
-        first_release, last_release: of the first and the newest event that have one. "" if none.
+        first_release, last_release: the releases of the first and the newest event that have one.
+            "" if none has.
         buckets: number of events by minute, hour and day.
         users: a HyperLogLog sketch of the affected users (see `errata.models.sketch`).
         values, value_counts: the values for which there are rows (`errata.models.seen_values`).
-        position: what was counted.
+        position: up to where in the stream the issue has counted its events.
         tallies: how many of the events are tallies, which are counted and not kept in full.
         last_kept: the newest event that is kept in full, if tallies are newer. Else "".
         notified_at: when alert rules with a cooldown last told of the issue, by the rule's id.
@@ -177,10 +178,10 @@ class Release:
 
     `open_issues` is counted when the releases are listed. It is not stored.
 
-    The row expires with its events. What is known of the release is kept for a year more, in
-    another row: until `known_until`, in seconds. If the release came back after its row expired,
-    `known_since` is when it was really first seen, else 0. `released_at` is when a person says that
-    it was released, 0 if nobody does.
+    The row expires with its events. Another row, the known release, is kept for a year more: until
+    `known_until`, in seconds. If the release came back after its row expired, `known_since` is when
+    it was really first seen, else 0. `released_at` is when a person says that it was released, 0 if
+    nobody does.
     """
 
     release: str
@@ -197,7 +198,7 @@ class Release:
 
     @property
     def since(self) -> int:
-        """When it was released, or else first seen, even if it has expired since then."""
+        """When it was released, or else when it was really first seen."""
         return self.released_at or min(self.known_since or self.first_seen, self.first_seen)
 
 
@@ -219,8 +220,8 @@ class Day:
 class Closed:
     """What is kept for a year of an issue that was resolved or ignored.
 
-    `at` is in milliseconds since the epoch. `settled` has the attributes of the issue that say how
-    (`errata.models.settled.FIELDS`), if they are set.
+    `at` is in milliseconds since the epoch. `settled` has those of `errata.models.settled.FIELDS`
+    that are set.
     """
 
     status: str
@@ -242,11 +243,11 @@ class Activity:
         what: `resolved`, `ignored`, `reopened`, `regressed` or `woken`; or one of `NOTES`.
         by: an e-mail address or `errata CLI`. "" if an event changed the status.
         event, release: the event that changed the status, and its release.
-        detail: how it is settled, or why it is open again: `in the next release after 10.18.7`. Of
-            `assigned`, to whom: `to ada@example.com`, `to #web`, `to nobody`. Of `linked`, to what:
-            `to https://github.com/acme/shop/issues/7`, `to no ticket`. Of `merged` and `separated`,
-            the other issue: `into SHOP-12`.
-        text: of a comment, in Markdown.
+        detail: how it is settled, or why it is open again: `in the next release after 10.18.7`. For
+            `assigned`, the assignee: `to ada@example.com`, `to #web`, `to nobody`. For `linked`,
+            the ticket: `to https://github.com/acme/shop/issues/7`, `to no ticket`. For `merged` and
+            `separated`, the other issue: `into SHOP-12`.
+        text: the text of a comment, in Markdown.
         mentions: the e-mail addresses of members that the text mentions.
         edited_at: when the comment was last changed, in milliseconds. 0 if never.
         deleted_by: who has deleted the text of the comment. "" if nobody.
@@ -265,7 +266,7 @@ class Activity:
 
     @property
     def is_note(self) -> bool:
-        """Whether it is something else than a change of the status."""
+        """Whether it is a note, and not a change of the status."""
         return self.what in NOTES
 
 
@@ -331,7 +332,7 @@ def _drop_rarest(counts: dict[str, int], recent: set[str]) -> str:
 
 
 def short_name(name: str) -> str:
-    """Return the start of an environment, release or server under which an issue counts it."""
+    """Return the name under which an issue counts an environment, release or server: its start."""
     return cut(name, MAX_NAME)
 
 
@@ -341,7 +342,7 @@ def kept_note(count: int, kept: int) -> str:
 
 
 def why_all_grouped(issue: Issue) -> str:
-    """Return what the events of an issue have in common, in words, and if others are merged."""
+    """Return what the events of an issue have in common, in words, and how many are merged."""
     found = why_grouped(issue.grouping, issue.grouped_by)
     if number := len(issue.members):
         found += f"; {number} other issue{'' if number == 1 else 's'} merged by hand"

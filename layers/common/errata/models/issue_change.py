@@ -2,13 +2,13 @@
 
 To add a kind of change:
 
-1. Name it, and say in `_DONE` what a person has done then. Its parameters are fields of `Change`
-   with defaults, of JSON's types: they are stored with a bulk change.
-2. `Change.sets` returns the attributes of `Issue` that it sets. Undo restores exactly these.
-3. If `issue_status.set_status` does not write them, give `usecases.issues.write` another way.
+1. Name it, and add the past participle to `_DONE`. Its parameters are fields of `Change` with
+   defaults, of JSON's types, because they are stored with a bulk change.
+2. Let `Change.sets` return the attributes of `Issue` that it sets. Undo restores exactly these.
+3. If `issue_status.set_status` does not write them, extend `usecases.issues.write`.
+4. Add a button to `issues.html` and a command to `errata.cli`.
 
-Then single changes (`issues.change`), many at once (`change_issues`), undo, the command and the
-pages know it. Give it a button in `issues.html` and a command in `errata.cli`.
+Then single changes (`issues.change`), bulk changes (`change_issues`) and undo can do it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ class Change:
     Attributes:
         release: resolve in this release.
         in_next: resolve in the next release after the newest one in which the issue was seen.
-        until, number: ignore until this (`errata.models.settled`).
+        until, number: the condition until which to ignore (`errata.models.settled`).
         to: the assignee of `ASSIGN` (`errata.models.assignee`).
         url: the ticket of `LINK`, "" for none (`errata.protocol.tracker`).
     """
@@ -75,16 +75,16 @@ class Change:
 
     @property
     def adds_note(self) -> bool:
-        """Return whether it adds a note to each issue. An issue takes only so many."""
+        """Return whether it adds a note to each issue, which takes at most `MAX_NOTES`."""
         return self.kind in _NOTED
 
     @property
     def needs_sum(self) -> bool:
-        """Return whether `sets` and `releases` look at the events of an issue with its members."""
+        """Return whether `sets` and `releases` need an issue with the numbers of its members."""
         return self.in_next or bool(self.until)
 
     def releases(self, issue: Issue) -> set[str]:
-        """Return the releases of which `sets` must know when they were first seen."""
+        """Return the releases that `sets` needs in `seen`."""
         if self.in_next:
             return {*issue.releases, issue.first_release, issue.last_release} - {""}
         return {self.release} - {""}
@@ -92,7 +92,7 @@ class Change:
     def sets(
         self, issue: Issue, by: str, at_ms: int, seen: Mapping[str, int] | None = None
     ) -> IssueFields:
-        """Return the attributes of an issue that this change sets, {} if the issue is so already.
+        """Return the attributes of an issue that this change sets, {} if it would change nothing.
 
         `by` is who makes the change. `seen` says when `releases` were first seen, in milliseconds,
         0 if they were not. `DELETE` and `UNDO` set none.
@@ -119,19 +119,19 @@ class Change:
         """Return the release in which, or after which, an issue is resolved."""
         if self.release:
             return SeenRelease(self.release, seen.get(self.release, 0))
-        # One that nobody knows any more: it was seen before now.
+        # A release that is not known any more was seen before now.
         found = (SeenRelease(each, seen.get(each, 0) or at_ms) for each in self.releases(issue))
         return newest(found) if self.in_next else None
 
 
 def of_status(issue: Issue, status: str, by: str, at_ms: int) -> IssueFields:
-    """Return the attributes of an issue that a person sets to this status."""
+    """Return the attributes that set the status of an issue, as a change by a person."""
     # Give each change its own timestamp. The next change detects a conflict by it.
     return {"status": status, "status_at": max(at_ms, issue.status_at + 1), "status_by": by}
 
 
 def of_assignee(issue: Issue, assignee: str, by: str, at_ms: int) -> IssueFields:
-    """Return the attributes of an issue that a person assigns."""
+    """Return the attributes that assign an issue, as a change by a person."""
     return {
         "assignee": assignee,
         "assigned_at": max(at_ms, issue.assigned_at + 1),
@@ -140,12 +140,12 @@ def of_assignee(issue: Issue, assignee: str, by: str, at_ms: int) -> IssueFields
 
 
 def of_ticket(issue: Issue, url: str, by: str, at_ms: int) -> IssueFields:
-    """Return the attributes of an issue that a person links to a ticket."""
+    """Return the attributes that link an issue to a ticket, as a change by a person."""
     return {"tracker_url": url, "linked_at": max(at_ms, issue.linked_at + 1), "linked_by": by}
 
 
 def last_changed(issue: Issue, change: Change) -> int:
-    """Return when a person last set what a change sets, in milliseconds; 0 if nobody did."""
+    """Return when a person last made a change of this kind, in milliseconds; 0 if nobody did."""
     if change.kind == ASSIGN:
         return issue.assigned_at
     if change.kind == LINK:
@@ -154,7 +154,7 @@ def last_changed(issue: Issue, change: Change) -> int:
 
 
 def restores(issue: Issue, before: IssueFields, by: str, at_ms: int) -> IssueFields:
-    """Return what `before` says of an issue, set again by a person."""
+    """Return the attributes that restore those in `before`, as a change by a person."""
     if "status" in before:
         return {**before, **of_status(issue, before["status"], by, at_ms)}
     if "assignee" in before:
@@ -165,15 +165,17 @@ def restores(issue: Issue, before: IssueFields, by: str, at_ms: int) -> IssueFie
 
 
 def restored_as(after: Issue) -> str:
-    """Return the activity that says that an issue has its former status again."""
+    """Return the name of the activity by which an issue got its former status again."""
     return "reopened" if after.status in OPEN_STATUSES else after.status
 
 
 # ------------------------------------------------------------------ many at once
 
-# What happened to the issues of a bulk change: changed; it was so already; a person had changed it
-# meanwhile, so it was left alone; it does not exist any more; it was seen in no release, so it has
-# no next one; it takes no more notes.
+# What happened to an issue of a bulk change:
+# changed: it was changed. already: it needed no change.
+# meanwhile: another person has changed it, so it was left alone.
+# gone: it does not exist any more. no_release: it was seen in no release, so it has no next one.
+# full: it takes no more notes.
 CHANGED, ALREADY, MEANWHILE, GONE, NO_RELEASE, FULL = OUTCOMES = (
     *("changed", "already", "meanwhile", "gone", "no_release", "full"),
 )
@@ -181,7 +183,7 @@ CHANGED, ALREADY, MEANWHILE, GONE, NO_RELEASE, FULL = OUTCOMES = (
 
 @dataclass(frozen=True, slots=True)
 class ChangeStep:
-    """The change of one issue: what its attributes are before and after."""
+    """The change of one issue: its attributes before and after."""
 
     issue_id: str
     before: IssueFields
@@ -194,7 +196,7 @@ class Slice:
 
     Attributes:
         steps: the issues to change.
-        counts: number of issues by outcome, of those that need no step.
+        counts: number of the issues that need no step, by outcome.
         cursor: where a search continues; None at its end.
         looked_at: how many issues a search has looked at.
     """
@@ -211,8 +213,8 @@ class BulkChange:
 
     Attributes:
         by: who makes it.
-        seen_at: when the person saw the issues. What another person has changed since stays.
-        query: the text of the search that has the issues, None if they were selected.
+        seen_at: when the person saw the issues. What others have changed since is left alone.
+        query: the text of the search that finds the issues, None if they were selected one by one.
         issue_ids: the selected issues that are still to be changed.
         undoes: the id of the bulk change that this one undoes, and how many slices that one has.
         cursor: where the search continues.
@@ -239,5 +241,5 @@ class BulkChange:
 
     @property
     def can_be_undone(self) -> bool:
-        """Return whether there is something that can be restored."""
+        """Return whether it has changed something that can be restored."""
         return self.change.can_be_undone and bool(self.counts.get(CHANGED))

@@ -12,7 +12,7 @@ from errata.models.views import Scope
 # viewer: reads the projects of their teams.
 type Role = Literal["owner", "admin", "member", "viewer"]
 ROLES: tuple[Role, ...] = ("owner", "admin", "member", "viewer")
-# What may be done with an issue, and by whom. Settle: all that can be undone, but for merging.
+# Which roles may do what with an issue. Settle: everything that can be undone, except merging.
 type IssueRight = Literal["settle", "delete", "merge"]
 _RIGHTS: dict[IssueRight, tuple[Role, ...]] = {
     "settle": ("owner", "admin", "member"),
@@ -23,12 +23,12 @@ THEMES = ("", "light", "dark")
 
 
 def has_right(role: Role | None, right: IssueRight) -> bool:
-    """Return whether a role may do something with issues. None is an operator, who may do all."""
+    """Return whether a role has a right. None is an operator, who has all of them."""
     return role is None or role in _RIGHTS[right]
 
 
 def sees(role: Role, teams: frozenset[str], project: Project) -> bool:
-    """Return whether somebody may read a project of their organization, by role or a team."""
+    """Return whether a role or a team allows reading a project of the same organization."""
     return role in ("owner", "admin") or bool(teams & project.teams)
 
 
@@ -60,9 +60,9 @@ class Reach:
     """How a member wants to be told of alerts. By default at once, by mail.
 
     Attributes:
-        quiet: when not to be told, such as `22:00-07:00`. What happens then is told later.
+        quiet: the quiet hours, such as `22:00-07:00`. What happens then is told later.
         kind: the kind of their own channel (`errata.protocol.channels`). "" for mail.
-        hint: what is shown of its address.
+        hint: the part of its address that is shown.
         since: when this was set, in milliseconds since the epoch.
     """
 
@@ -73,7 +73,7 @@ class Reach:
 
     @property
     def is_own(self) -> bool:
-        """Whether the member gets messages of their own."""
+        """Whether the member has quiet hours or a channel, and so gets messages of their own."""
         return bool(self.quiet or self.kind)
 
 
@@ -99,7 +99,7 @@ class User:
         return membership is not None and membership.role in ("owner", "admin")
 
     def role_in(self, organization_id: str) -> Role:
-        """Return the user's role in an organization. Somebody without one may only read."""
+        """Return the user's role in an organization, `viewer` for somebody without a role."""
         membership = self.memberships.get(organization_id)
         return membership.role if membership else "viewer"
 
@@ -157,8 +157,7 @@ class Session:
     Attributes:
         secret: what the cookie contains.
         client: the app client of Cognito that got the refresh token.
-        fresh_until: until when Cognito's last check of the account counts, in milliseconds since
-            the epoch.
+        fresh_until: when Cognito must check the account again, in milliseconds since the epoch.
         expires_at: when the session ends, in milliseconds since the epoch.
     """
 

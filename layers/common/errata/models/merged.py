@@ -1,8 +1,8 @@
 """Issues that are merged into one, which is their head.
 
 A member keeps its row and still counts its own events. It has the status `MERGED` and the id of its
-head. The head has the ids of its members. If only one of the two rows says so, the issues are
-separate.
+head. The head has the ids of its members. If only one of the two rows names the other, the issues
+are separate.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ class Group:
     events: list[Stored]
 
     def follow(self, head: Issue) -> None:
-        """Bring up to date when a head was last seen and when it expires, if that is too old."""
+        """Update `last_seen` and `expires_at` of a head if they are too old."""
         seen = max(minted_ms(each.id) for each in self.events)
         expires_at = max(each.expires_at for each in self.events)
         if seen - head.last_seen >= RANK_LAG_MS or expires_at - head.expires_at >= TTL_LAG_S:
@@ -37,7 +37,7 @@ class Group:
 
 
 def is_member(issue: Issue, head: Issue | None) -> bool:
-    """Return whether an issue is a member of a head. One that is merged itself is no head."""
+    """Return whether an issue is a member of a head. An issue that is merged itself is no head."""
     return (
         head is not None
         and not head.merged_into
@@ -47,7 +47,7 @@ def is_member(issue: Issue, head: Issue | None) -> bool:
 
 
 def free(issue: Issue) -> None:
-    """Make an issue whose head does not exist any more an open one of its own."""
+    """Make a member an open issue of its own, because its head does not exist any more."""
     issue.status = OPEN
     set_fields(issue, UNSETTLED)
 
@@ -59,10 +59,10 @@ def members_of(head: Issue, found: Mapping[str, Issue]) -> list[Issue]:
 
 
 def whole(head: Issue, members: Iterable[Issue]) -> Issue:
-    """Return a head with the sum of its members: never store it.
+    """Return a head with the numbers of its members added. Never store it.
 
     Title, status and assignee are the head's own. Users are the union of the sketches. `members`
-    has those that exist.
+    are those that exist.
     """
     found = list(members)
     if not found:

@@ -1,28 +1,27 @@
 """Cron monitors: what a scheduled job reports, and what is known of its runs.
 
-A job sends check-ins: one when a run begins, one when it ends. Those with the same id are of one
-run. A monitor is one slug in one environment.
+A job sends check-ins: one when a run begins, one when it ends. Check-ins with the same id belong to
+one run. A monitor is one slug in one environment.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Literal
 
-# Of a project. A worker refuses others.
+# Monitors of a project. A worker refuses more.
 MAX_MONITORS = 100
 MAX_SLUG = 50
 MAX_ENVIRONMENT = 64
 MAX_RELEASE = 200
 MAX_CRONTAB = 100
-# Runs that a monitor keeps when they have ended, or as many as its thresholds need.
+# Ended runs that a monitor keeps. More if its thresholds need them.
 KEPT_RUNS = 20
-# Runs in progress that it keeps. It does not watch others, so that anybody may begin any number.
+# Runs in progress that a monitor keeps. It does not watch more: a job may begin any number.
 MAX_IN_PROGRESS = 100
 MAX_THRESHOLD = 100
-# 28 days, as Sentry has it.
+# 28 days, the same as in Sentry.
 MAX_MINUTES = 40_320
-# A monitor without a check-in for so many missed runs in a row looks no further. The next check-in
-# wakes it.
+# After this many missed runs in a row, a monitor stops looking for runs until the next check-in.
 MOST_MISSED = 1_000
 DEFAULT_ENVIRONMENT = "production"
 
@@ -36,12 +35,12 @@ FAILED: tuple[RunStatus, ...] = ("error", "timeout", "missed")
 
 @dataclass(frozen=True, slots=True)
 class MonitorConfig:
-    """When the runs of a monitor are expected, and what is told of them.
+    """When the runs of a monitor are expected, and when they open or resolve an issue.
 
     Attributes:
         crontab: five fields such as `0 3 * * *`, "" for an interval.
         every, unit: the interval: `every` 2, `unit` "hour". 0 for a crontab.
-        timezone: of the crontab, such as `Europe/Berlin`.
+        timezone: the time zone of the crontab, such as `Europe/Berlin`.
         margin: minutes that a run may begin late before it is missed.
         max_runtime: minutes that a run may take before it has timed out.
         failure_threshold: failed runs in a row that open an issue.
@@ -70,9 +69,9 @@ class CheckIn:
     """What a job says of a run.
 
     Attributes:
-        id: of this message, 32 hex digits. The same if the same message comes again.
-        run_id: what the job calls the run, 32 hex digits. "" if it gave no id: then it means the
-            newest run without an end.
+        id: identifies this message, 32 hex digits. A repeated message has the same id.
+        run_id: the id that the job gave the run, 32 hex digits. "" if it gave none: then it means
+            the newest run without an end.
         at_ms: when Errata received it.
         duration_ms: what the job says the run has taken.
     """
@@ -93,15 +92,16 @@ class Run:
     """A run of a job, or one that is missing.
 
     Attributes:
-        id: what the job calls it, or the id of its first check-in, or `missed-<milliseconds>`.
-        at_ms: when it began, or ended if nobody said when it began; when a missed one was expected.
+        id: the id that the job gave it, or that of its first check-in, or `missed-<milliseconds>`.
+        at_ms: when it began, or when it ended if the job did not say when it began. For a missed
+            run, when it was expected.
         began: whether the job said when it began.
-        alive_ms: when the job said again that it is in progress, 0 if it did not.
+        alive_ms: when the job last repeated that it is in progress, 0 if it did not.
         ended_ms: when it ended, or has timed out. None while it is in progress or if it was missed.
         ended_by: the id of the check-in that ended it, "" if none did.
         began_by: the id of the check-in that said when it began, if that came after the end.
         unnamed: whether the job gave no id.
-        event: of a failed run: `owed` if its event must still be stored, `told` if it was.
+        event: for a failed run, `owed` if its event must still be stored, `told` if it was.
     """
 
     id: str
@@ -139,8 +139,8 @@ class Monitor:
         config_ms: when the check-in with the config was received.
         problem: why the schedule cannot be used, "" if it can.
         runs: the newest ones, oldest first.
-        forgot_ms: when the newest of the runs ended that are no longer kept. Check-ins until then
-            were seen.
+        forgot_ms: when the newest run that is no longer kept ended. Check-ins up to then count as
+            seen.
         expected_ms: when the next run is expected. None without a usable schedule, or after
             `MOST_MISSED` missed runs.
         missed: missed runs since the last check-in.
@@ -148,9 +148,9 @@ class Monitor:
         issue_id: the issue that its failed runs opened, "" if none did.
         told_ms: the timestamp of the newest event of that issue.
         stored_ms: when its last event was stored.
-        recovered: whether the issue is still to be resolved.
-        timer_ms: when a schedule of EventBridge Scheduler looks at it next. 0: there is none.
-        timer_group: the schedule group in which that is.
+        recovered: whether the issue must still be resolved.
+        timer_ms: when a schedule of EventBridge Scheduler looks at it next, 0 if there is none.
+        timer_group: the group of that schedule.
         seen_ms: when its last check-in was received.
         version: counts the changes.
     """
@@ -188,13 +188,13 @@ class Monitor:
 
     @property
     def sleeps(self) -> bool:
-        """Whether it has missed so many runs that it looks no further."""
+        """Whether it has missed so many runs that it stops looking for them."""
         return self.missed >= MOST_MISSED
 
 
 def to_slug(name: str) -> str:
-    """Return the slug for what a job calls its monitor. "" if nothing is left.
+    """Return the slug for the name that a job gives its monitor. "" if nothing is left of it.
 
-    Sentry's have lower-case letters, digits, dashes and underscores, at most 50.
+    As in Sentry, a slug has at most 50 lower-case letters, digits, dashes and underscores.
     """
     return _NOT_IN_SLUG.sub("-", name.lower()).strip("-")[:MAX_SLUG].rstrip("-")

@@ -33,7 +33,7 @@ class Organization:
         monthly_quota: events per calendar month (UTC). None means no limit.
         billing: the billing state in its stored form (see errata.store.billing).
         scrub: whether secrets in events are replaced before they are stored. A project may differ.
-        scrub_contract_apis: whether this holds for the ingest and the legacy API too.
+        scrub_contract_apis: whether this also applies to the ingest and the legacy API.
         scrub_rules: the version of its scrubbing rules, "" if it has none.
     """
 

@@ -14,7 +14,7 @@ class RateLimit:
     burst: int
 
 
-DEFAULT_LIMIT = RateLimit(60, burst=60)  # that of the ingest contract
+DEFAULT_LIMIT = RateLimit(60, burst=60)  # as the ingest contract says
 # An SDK sends each exception by itself, and a loop has hundreds of them within seconds.
 DSN_LIMIT = RateLimit(600, burst=300)
 
@@ -32,21 +32,21 @@ class Project:
         expires_at: when a project that was only generated expires, in milliseconds since the epoch.
             None means never: it has got an event, or was not created by `action=generate`.
         rules: the version of its fingerprint rules, "" if it has none.
-        slugs: what its issues are and were called, the current slug first. () if it is unclaimed,
-            or release 0.1.0 created it and nobody has looked at it since.
+        slugs: the slugs that it has and had, the current one first. () if it is unclaimed, or if
+            release 0.1.0 created it and nobody has looked at it since.
         scrub: whether secrets in its events are replaced before they are stored. None: as the
             organization says.
-        scrub_contract_apis: whether this holds for the ingest and the legacy API too. None: as
+        scrub_contract_apis: whether this also applies to the ingest and the legacy API. None: as
             the organization says.
         scrub_rules: the version of its own scrubbing rules, "" if it has none.
-        tracker_template: of the URL that opens a new ticket (`errata.protocol.tracker`), "" if
-            it has none.
-        maps: whether it has had source maps. Without, its events are not symbolicated.
+        tracker_template: the template of the URL that opens a new ticket
+            (`errata.protocol.tracker`), "" if it has none.
+        maps: whether it has ever had source maps. If not, its events are not symbolicated.
         log_errors: whether log records of level error become events.
         attachments: whether it keeps the attachments of events.
-        captures: whether it has had log capture. Without, no log line can report the failure of
-            an event, too.
-        feedback: whether it has had user feedback. Without, no page looks for it.
+        captures: whether it has ever had log capture. If not, no log line can report the same
+            failure as an event, so events need no failure markers.
+        feedback: whether it has ever had user feedback. If not, no page looks for it.
         monitors: how many cron monitors it has.
     """
 
@@ -94,13 +94,13 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """An API key or a DSN of a project. An API key itself is not stored.
+    """An API key or a public key of a project. An API key itself is not stored.
 
     Attributes:
         hash: SHA-256 of the key, in hex.
         public: the key in a DSN in plain text, 32 hex digits. "" for an API key.
-        usage_key_id: id of the API Gateway key that enforces the rate limit. "" if the Lambda
-            functions enforce it.
+        usage_key, usage_key_id: value and id of the gateway key that enforces the rate limit. "" if
+            the Lambda functions enforce it.
     """
 
     hash: str
@@ -141,7 +141,7 @@ class LegacyCounter:
 
     Attributes:
         last_id: the last number; 0 if there is none.
-        retentions: retentions in days that the errors since the last clear were stored with.
+        retentions: the retentions, in days, with which errors were stored since the last clear.
     """
 
     last_id: int = 0
@@ -158,9 +158,9 @@ class Access:
             invoice has failed.
         networks: the organization's allowlist. The authorizer does not pass it to the other
             functions. It only passes the result of the check.
-        expires_at, rules, maps, log_errors, captures, feedback, attachments: as for a project. The
-            project must be kept before it gets an event.
-        scrub, scrub_contract_apis: as for a project, or else for its organization.
+        expires_at, rules, maps, log_errors, captures, feedback, attachments: as in `Project`. A
+            project that expires must be kept before it gets an event (`store.unclaimed.keep`).
+        scrub, scrub_contract_apis: as in `Project`, or else as in its `Organization`.
         scrub_rules: the versions of the organization's and of the project's scrubbing rules, with a
             slash between them. "" if both have none.
     """

@@ -7,15 +7,15 @@ from errata.models.project import Project
 
 
 def is_id(text: str) -> bool:
-    """Return whether a text is the id of a project: only digits, as no slug is."""
+    """Return whether a text is the id of a project: only digits. No slug has only digits."""
     return text.isascii() and text.isdecimal()
 
 
 def choose(text: str, projects: Iterable[Project]) -> Project:
     """Return the project with this id, slug or name, in this order. Ignores case.
 
-    `org/shop` looks only at the organization with the id `org`. Slugs that the project had before
-    count, too, if no project has the slug now.
+    `org/shop` looks only at the organization with the id `org`. If no project has the slug now, one
+    that had it before is found.
 
     Raises:
         AmbiguousError: several projects have the slug or the name.

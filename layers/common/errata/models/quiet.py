@@ -10,13 +10,13 @@ _FORM = re.compile(
 
 
 def is_quiet_hours(text: str) -> bool:
-    """Return whether a text says when it is quiet, and names a time zone that exists."""
+    """Return whether a text is valid quiet hours. A time zone in it must exist."""
     found = _FORM.fullmatch(text)
     return bool(found and found[1] != found[2] and (not found[3] or _zone(found[3])))
 
 
 def quiet_until(text: str, now_ms: int) -> int:
-    """Return when the quiet hours end that a time is in, in milliseconds. 0: it is in none."""
+    """Return when the current quiet hours end, in milliseconds; 0 if `now_ms` is not in them."""
     found = _FORM.fullmatch(text)
     if not found:
         return 0
@@ -32,7 +32,7 @@ def quiet_until(text: str, now_ms: int) -> int:
 
 
 def _zone(name: str) -> tzinfo | None:
-    # Not at import: digest starts with this module, and needs no time zones.
+    # Imported here, because digest imports this module when it starts and needs no time zones.
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:

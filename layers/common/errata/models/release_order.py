@@ -1,19 +1,20 @@
 """Which of two releases is the later one.
 
-Releases are compared pairwise, never by a scheme of the project: one odd name changes nothing for
-the others. By version, if both have one and neither names another package; else by the time when
-each was first seen.
+Two releases are compared by version if both have one and they do not name different packages.
+Otherwise, they are compared by the time when each was first seen. Each pair is compared on its own,
+so that one odd name changes nothing for the others.
 
     shop@10.24.0-rc.1+5
     ─┬── ───┬─── ─┬── ┬
      │      │     │   └ build, only if it is a number
-     │      │     └ pre-release; none is later than any
+     │      │     └ pre-release; a version without one is later
      │      └ one to four numbers, perhaps after a "v"
      └ package, up to the last "@"
 
-A version of no package (`10.24.0`) is compared with those of every package. A hash of a commit is
-no version, but digits alone are, because dates look so. From the year 1900 on, `-2` after the
-numbers is a revision of that day's version and later than none (calver.org).
+A version without a package (`10.24.0`) is compared with those of every package. A hash of a commit
+is no version. Digits alone are a version, because a date may be written like that. If the first
+number may be a year, from 1900 on, `-2` after the numbers is a revision, which is later than the
+version without it (calver.org).
 """
 
 import re
@@ -50,7 +51,7 @@ class SeenRelease:
 
 @dataclass(frozen=True, slots=True, order=True)
 class _VersionKey:
-    """What versions sort by. Shorter lists of numbers end with zeros."""
+    """What versions are sorted by. Shorter lists of numbers are filled up with zeros."""
 
     numbers: tuple[int, ...]
     revision: tuple[int, ...]
@@ -69,8 +70,8 @@ class _Version:
 def compare(one: str, other: str) -> int | None:
     """Return -1, 0 or 1 if `one` is before, equal to or after `other` by version.
 
-    None if versions do not decide it: packages differ, a name has no version, or versions are
-    equal but for builds that are not numbers. Never raises.
+    None if versions do not decide it: packages differ, a name has no version, or versions differ
+    only in builds that are not numbers. Never raises.
     """
     if one == other:
         return 0
@@ -87,8 +88,8 @@ def compare(one: str, other: str) -> int | None:
 def order(one: SeenRelease, other: SeenRelease) -> int:
     """Return -1, 0 or 1 if `one` is before, equal to or after `other`.
 
-    By first seen if versions do not decide it. A release that was not seen yet is after all that
-    were.
+    Compares the times when they were first seen if versions do not decide it. A release that was
+    not seen yet comes last.
     """
     decided = compare(one.name, other.name)
     if decided is not None:
@@ -100,8 +101,8 @@ def order(one: SeenRelease, other: SeenRelease) -> int:
 def newest(releases: Iterable[SeenRelease]) -> SeenRelease | None:
     """Return the newest release, None if there is none.
 
-    The newest one of each package by version, and of those the one that was first seen last. So the
-    result does not depend on the order of `releases`.
+    Finds the newest release of each package by version, and returns the one of these that was first
+    seen last. So the result does not depend on the order of `releases`.
     """
     found = sorted(releases, key=lambda each: (each.name, each.first_seen))
     packages = {each.name: _package(each.name) for each in found}

@@ -8,7 +8,7 @@ from errata.models.verdict import age
 
 FIRST, WORSE, BETTER, ALIKE = "first", "worse", "better", "alike"
 _HOUR_MS = 3_600_000
-# How many times as many events in an hour are worse, and from how many events on.
+# A release is worse if it has this many times the events in an hour, and at least so many in all.
 _WORSE_FACTOR, _FEW = 2, 10
 # UTF-8 bytes of a release in a sentence.
 _MAX_NAME = 60
@@ -24,12 +24,15 @@ class Brought:
 
     @property
     def an_hour(self) -> float:
-        """Events in an hour, from the first one to the last one. A shorter time is an hour."""
+        """The mean number of events in an hour, over the time that the release was seen.
+
+        That time counts as at least an hour.
+        """
         seen_ms = max(_HOUR_MS, self.release.last_seen - self.release.first_seen)
         return self.release.events * _HOUR_MS / seen_ms
 
     def told(self, now_ms: int) -> str:
-        """Return its issues and events in words."""
+        """Return the numbers of its issues and events in words."""
         new = "no new issues" if not self.opened else _plural(self.opened, "new issue")
         back = f", {self.regressed:,} regressed" if self.regressed else ""
         seen = age(self.release.first_seen, now_ms)

@@ -9,14 +9,14 @@ from errata.models.titles import MAX_LINE, culprit, title
 
 # UTF-8 bytes. With its key, the row that has it stays below 1 KB.
 MAX_TEXT = 800
-# With less room, no further part is tried.
+# If fewer bytes are left, no other part is tried.
 _LEAST = 20
 _MAX_EXCEPTIONS = 10
 _MAX_FRAMES = 100
 _NUMBERS = re.compile(r"[0-9]+")
-# Of a trace that was sent as a text: characters that are read at each end, and a line that names an
-# exception, such as `Caused by: java.io.IOException: no space`, `KeyError: 'sku'` or, from PHP,
-# `Next RuntimeException: no stock in /app/a.php:3`. Lines of code and of frames are indented.
+# For a trace that was sent as a text: how many characters are read at each end, and a line that
+# names an exception, such as `Caused by: java.io.IOException: no space`, `KeyError: 'sku'` or, from
+# PHP, `Next RuntimeException: no stock in /app/a.php:3`. Lines of code and of frames are indented.
 _MAX_STACK = 8_000
 _RAISED = re.compile(
     r"^(?:Caused by: |Next | {0,40}\[cause\]: )?([A-Za-z_][\w.$\\]{0,150}: \S.{0,300})",
@@ -30,11 +30,11 @@ def all_words(event: Mapping[str, Any]) -> str:
 
 
 def search_text(event: Mapping[str, Any]) -> str:
-    """Return an event's words, one part in each line: the most telling ones come first.
+    """Return an event's words, one part in each line, the most telling ones first.
 
-    These are title, culprit, its exceptions, the root cause first, transaction, logger, and the
-    functions and files of its in-app frames, from the innermost one on. A part for which there is
-    no room is left out.
+    The parts are title, culprit, exceptions (the root cause first), transaction, logger, the
+    functions and files of in-app frames (the innermost first), message and file. A part that does
+    not fit is left out.
     """
     lines: dict[str, str] = {}
     left = MAX_TEXT
@@ -54,12 +54,12 @@ def search_text(event: Mapping[str, Any]) -> str:
 
 
 def same_words(one: str, other: str) -> bool:
-    """Return whether two lines have the same words. Numbers in them do not count."""
+    """Return whether two lines have the same words. Ignores which numbers they have."""
     return one == other or without_numbers(one) == without_numbers(other)
 
 
 def without_numbers(text: str) -> str:
-    """Return a text in which all numbers are 0."""
+    """Return a text in which 0 replaces each number."""
     return _NUMBERS.sub("0", text)
 
 

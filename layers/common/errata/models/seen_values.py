@@ -1,9 +1,9 @@
-"""The values that an issue's events have had, to tell new values without reading rows.
+"""Remember which values an issue's events have had, to find new values without reading rows.
 
 An issue has a Bloom filter of 4,096 bits, four for each value. When a quarter of the bits are set,
-after about 290 values, only releases are added. Up to then, at most one new value in 256 is
-mistaken for a known one. After 200 further releases, it is one in 25. Source: Bloom, "Space/time
-trade-offs in hash coding with allowable errors" (1970).
+after about 290 values, only releases are added. Until then, at most one new value in 256 is
+mistaken for a known one; after 200 more releases, one in 25. Source: Bloom, "Space/time trade-offs
+in hash coding with allowable errors" (1970).
 """
 
 import hashlib
@@ -33,12 +33,12 @@ _OF_USER = (("id", "user.id"), ("email", "user.email"))
 MAX_VALUES = 200
 ALL_BUT_RELEASES = "everything but releases"
 MAX_TAGS = 50
-# For each batch of events, at most this many new values are written, and all new releases.
-# Otherwise, new issues with tags of their own would cost fifty rows for each event.
+# Each batch of events writes at most this many new values, and all new releases. Without a limit,
+# new issues with tags of their own would cost fifty rows for each event.
 MAX_NEW = 1_000
 # UTF-8 bytes of a value, and of a tag's name.
 MAX_VALUE = 200
-# The characters of a release in its row. The row of the value must match it.
+# Characters of a release in its row. Its value row must have the same.
 MAX_RELEASE = 1024
 MAX_KEY = 64
 _FILTER_BYTES = 512
@@ -64,11 +64,10 @@ class SeenValues:
     def add_new(self, found: Mapping[KeyValue, bool], batch: set[KeyValue]) -> list[KeyValue]:
         """Add values. Return the new ones, and the known ones that are True in `found`.
 
-        `batch` has the new values of other issues in the batch of events. Those of this issue are
-        added to it. When it is full, further values are not added. They count as new when they come
-        again.
+        `batch` has the new values of all issues in the batch of events. Those of this issue are
+        added to it. When it is full, other values are not added, and count as new the next time.
 
-        Releases are always added, up to their own limit: the number of open issues of a release
+        Releases are added even then, up to `MAX_VALUES`: the number of open issues of a release
         depends on them.
         """
         new: list[KeyValue] = []
@@ -97,7 +96,7 @@ class SeenValues:
         return new
 
     def cut_keys(self) -> list[str]:
-        """Return the keys of which the issue may have had more values than it is found by."""
+        """Return the keys that have reached a limit: the issue may have had more values of them."""
         if self._place_left() <= 0:
             return [ALL_BUT_RELEASES]
         names = {TAG.removesuffix(":"): "tags"}
@@ -108,7 +107,7 @@ class SeenValues:
         return _FILTER_BYTES * 8 // 4 - int.from_bytes(self.bits).bit_count()
 
     def has(self, key: str, value: str) -> bool:
-        """Return whether a value was added. True may be wrong, seldom."""
+        """Return whether a value was added. Rarely, it returns True for one that was not."""
         return self._has(_bits(key, value))
 
     def _has(self, bits: list[int]) -> bool:
@@ -134,8 +133,8 @@ def _bits(key: str, value: str) -> list[int]:
 def searchable(event: Mapping[str, Any], known: set[KeyValue] | None = None) -> list[KeyValue]:
     """Return the values of an event that people search for, as stored in keys.
 
-    Leaves out the texts that are in `known`, and adds the others to it: most events of an issue
-    have the same ones.
+    Leaves out values in `known`, and adds the others to it, because most events of an issue have
+    the same ones. This only applies to texts, and not to tags.
     """
     known = set() if known is None else known
     context = event.get("context")
@@ -176,7 +175,7 @@ def tag_key(name: str) -> str:
 
 
 def short_value(value: str) -> str:
-    """Return a value as it stands in keys. A long one is its beginning and a hash of all of it."""
+    """Return a value as stored in keys. A long one becomes its beginning and a hash of it."""
     if len(value) <= MAX_VALUE and value.isascii():
         return value
     text = value.encode("utf-8", "replace")
@@ -187,12 +186,12 @@ def short_value(value: str) -> str:
 
 
 def is_cut(stored: str) -> bool:
-    """Return whether a value as it stands in keys is the beginning of a long one."""
+    """Return whether a value as stored in keys is the beginning and hash of a long one."""
     # Cutting may leave out up to three bytes of a character.
     cut = MAX_VALUE - 3 <= len(stored.encode()) <= MAX_VALUE
     return cut and bool(_CUT.search(stored))
 
 
 def beginning(stored: str) -> str:
-    """Return what a cut value begins with."""
+    """Return a value as stored in keys without the hash of a long one."""
     return _CUT.sub("", stored)

@@ -1,4 +1,4 @@
-"""How people settle an issue: in which release it is resolved, or until what it is ignored.
+"""How people settle an issue: in which release it is resolved, or until when it is ignored.
 
 | attribute of `Issue` | what |
 |---|---|
@@ -7,10 +7,10 @@
 | `resolved_after` | 1 if the issue is resolved in the next release after this one |
 | `ignored_until` | one of `UNTIL`; "" if it is ignored for ever |
 | `ignored_number` | a time in milliseconds, or how many more events or users |
-| `ignored_base` | how many events or users it had then, or how many in an hour if it was rising |
+| `ignored_base` | events or users that it had then; events in that hour if it was rising |
 | `merged_into` | the issue whose status it has, if it is merged |
 
-All are stored with the issue, so nothing that expires or is deleted changes what they mean.
+All are stored with the issue, so they stay true when a release expires or is deleted.
 """
 
 from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ def fields_of(issue: Issue) -> IssueFields:
 
 
 def set_fields(issue: Issue, fields: Mapping[str, Any]) -> None:
-    """Set these attributes of an issue, and the others to none."""
+    """Set these attributes of an issue, and clear the other ones of `FIELDS`."""
     for name, value in {**UNSETTLED, **fields}.items():
         setattr(issue, name, value)
 
@@ -113,9 +113,9 @@ def ignored(issue: Issue, until: str, number: int, now_ms: int) -> IssueFields:
 
 
 def wait_as_before(issue: Issue, before: Issue, after: Issue) -> None:
-    """Let an issue that is ignored until N more events or users wait for as many as before.
+    """Keep how many more events or users an ignored issue waits for.
 
-    Call it when an issue was merged into it or separated from it. That changes its numbers from
+    Call it after an issue was merged into it or separated from it. That changes its numbers from
     those of `before` to those of `after`, without a new event (`errata.models.merged`).
     """
     match issue.ignored_until:
@@ -138,7 +138,7 @@ def wait_again(issue: Issue, total: Issue) -> None:
 
 
 def is_over(issue: Issue, now_ms: int) -> bool:
-    """Return whether an issue is ignored until a time that has come."""
+    """Return whether an issue was ignored until a time that is over."""
     return issue.ignored_until == TIME and issue.ignored_number <= now_ms
 
 

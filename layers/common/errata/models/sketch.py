@@ -1,4 +1,4 @@
-"""Estimates the number of distinct users with a HyperLogLog sketch of 512 registers.
+"""Estimate the number of distinct users with a HyperLogLog sketch of 512 registers.
 
 Source: Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog" (2007). The standard error is
 1.04 / sqrt(512) = 4.6 %. Below about 1,200 users it uses linear counting, which is almost exact for

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 MAX_SLUG = 40
-# What a project is called whose name has no letter or digit that a slug may have.
+# The slug for a name without letters or digits, and its beginning for a name that is a number.
 _NAMELESS = "project"
 _SLUG = re.compile(r"(?![0-9]+\Z)[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _SHORT_ID = re.compile(r"(?:([a-z0-9-]{1,40})-)?([0-9]{1,10})", re.ASCII | re.IGNORECASE)

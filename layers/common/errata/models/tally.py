@@ -1,8 +1,8 @@
 """Tallies: events of an error loop that are counted, but not kept in full.
 
-Each execution environment keeps the first events of an issue in an hour in full, and after these
-every one whose number is a power of two. Of the others it stores a tally of less than 1 KB. A tally
-has what digest counts (docs/decisions/0060-tallies.md).
+In each hour, each execution environment keeps the first events of an issue in full, and after these
+every one whose number is a power of two. For the others, it stores a tally of less than 1 KB, with
+the fields that digest counts (docs/decisions/0060-tallies.md).
 """
 
 from collections.abc import Iterable
@@ -14,8 +14,8 @@ from errata.models.texts import MAX_FINGERPRINT, MAX_GROUPED_BY, MAX_TEXT, cut, 
 KEPT_AN_HOUR = 20
 # With its key and its other attributes, the row stays below 1 KB: one write unit.
 MAX_BYTES = 840
-# The rows of a tally outlive every redrive: an event may be a day in the stream, and 14 days in the
-# dead-letter queue.
+# A tally is kept for longer than a redrive is possible: an event may be in the stream for a day,
+# and in the dead-letter queue for 14 days.
 TALLY_KEPT_S = 15 * 86_400
 # Issue, release, environment and users are counted from these, and they cannot be shortened.
 _COUNTED = ("environment", "release", "server_name", "context", "event_id")
@@ -31,7 +31,7 @@ _TEXTS = {
     "exception_class": MAX_TEXT,
     "grouped_by": MAX_GROUPED_BY,
 }
-# By these, people find issues. Events that are kept in full have them, too.
+# People find issues by these. The events that are kept in full also have them.
 _FOUND_BY = ("transaction", "logger", "url", "tags")
 
 
@@ -41,9 +41,9 @@ def is_kept(number: int) -> bool:
 
 
 def pack_tally(event: Event) -> bytes | None:
-    """Return what digest counts of a grouped event, as `pack` does. None if it does not fit.
+    """Return the packed fields of a grouped event that digest counts. None if they do not fit.
 
-    What the issue already has from the events that are kept is left out if it does not fit.
+    If they do not fit, leaves out the fields that the issue has from the events that are kept.
     """
     copy: Any = {**event}
     fields: Any = summary(copy)

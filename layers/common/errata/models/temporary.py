@@ -1,7 +1,7 @@
 """Ids of projects that exist only while `errata doctor` runs.
 
-They are far above those that are counted up. So the first project of a deployment still is number
-1, and what a temporary project leaves behind never meets a project that is restored.
+They are far above the ids of other projects, which are counted from 1. So they use up none of those
+ids, and nothing that a temporary project leaves behind can get into a project that is restored.
 """
 
 import re

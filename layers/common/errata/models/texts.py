@@ -1,6 +1,6 @@
 """Texts of limited size."""
 
-# UTF-8 bytes of an issue's texts. With all that it has, its row stays below 8 KB.
+# UTF-8 bytes of an issue's texts. With these limits, its whole row stays below 8 KB.
 MAX_FINGERPRINT = 600
 MAX_TITLE = MAX_CULPRIT = 400
 MAX_GROUPED_BY = 500
@@ -15,7 +15,7 @@ def cut(text: str, most: int) -> str:
 
 
 def cut_marked(text: str, most: int) -> str:
-    """Return a text of at most `most` bytes, as `cut`. One that is cut ends in “…”."""
+    """Return the start of a text, at most `most` bytes of UTF-8. “…” replaces what is cut."""
     if len(text.encode("utf-8", "replace")) <= most:
         return cut(text, most)
     return cut(text, most - len("…".encode())) + "…"

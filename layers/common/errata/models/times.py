@@ -24,8 +24,8 @@ MAX_SCAN_MS = 10_000
 
 # How long a process caches a look-up. A change takes effect within this time.
 CACHE_TTL_MS = 30_000
-# A cleared event that expires within this time is left to DynamoDB, which deletes it for nothing.
-# With the default retention, that is each.
+# A cleared event that expires within this time is left to DynamoDB, which deletes it free of
+# charge. With the default retention, that is every event.
 LEFT_TO_EXPIRE_S = 30 * _DAY_S
 # How far in the future the watermark of a deleted project is: twice as long as events can still
 # arrive. A key works for as long as it is cached (CACHE_TTL_MS), and the function of the last
@@ -54,9 +54,9 @@ LOSS_BATCH_KEPT_S = 15 * _DAY_S
 TOMBSTONE_KEPT_S = 15 * _DAY_S
 # How long a closed issue is kept, so that its return is a regression.
 CLOSED_KEPT_S = 365 * _DAY_S
-# How long it is known when a release was first seen, after it was last seen: at least this long,
-# and up to KNOWN_RENEWED_S longer, because the row is written again only so often. As long as a
-# closed issue, which may be resolved in the release.
+# How long a known release is kept after the release was last seen: at least this long, and up to
+# KNOWN_RENEWED_S longer, because its row is only rewritten once in that time. As long as a closed
+# issue is kept, which may be resolved in the release.
 RELEASE_KNOWN_S = CLOSED_KEPT_S
 KNOWN_RENEWED_S = 30 * _DAY_S
 

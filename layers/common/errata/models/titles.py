@@ -8,13 +8,13 @@ type _Fields = Mapping[str, Any]
 
 MAX_LINE = 200
 _MAX_READ = 2_000
-# Frames and exceptions from the innermost on. A person reads no more.
+# How many frames and exceptions are read, the innermost first. A person reads no more.
 _MAX_FRAMES = 1_000
 _MAX_EXCEPTIONS = 50
-# An exception that leads to a group is not one of its members.
+# The cause of an exception group is not one of its members.
 _NO_MEMBERS = ("__cause__", "__context__", "cause")
 _HOLE = re.compile(r"\{(\w{1,50})(?:[,:][^{}]{0,20})?\}")
-# Mechanisms of SDKs for crashes of native code: the value has an address, or the signal's name.
+# SDKs' mechanisms for crashes of native code. Their value has an address or the signal's name.
 _CRASHES = ("signalhandler", "mach", "minidump", "cpp_exception", "signal")
 _NAMELESS = ("", "?", "<unknown>", "<anonymous>", "<redacted>")
 

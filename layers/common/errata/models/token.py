@@ -6,8 +6,8 @@ from typing import Literal
 from errata.models.member import Role, User
 from errata.models.project import Project, RateLimit
 
-# read: all that can be read. write: also changes, as far as the role allows. ci: releases, deploys
-# and source maps, as a build needs them.
+# read: read everything. write: also make changes, as far as the role allows. ci: create releases
+# and deploys, and upload source maps, as a build does.
 type TokenScope = Literal["read", "write", "ci"]
 TOKEN_SCOPES: tuple[TokenScope, ...] = ("read", "write", "ci")
 # The names that Sentry's API has for what a token may do. Source: "Permissions & Scopes".
@@ -29,11 +29,12 @@ class Token:
 
     Attributes:
         hash: SHA-256 of the text, in hex.
-        member: the e-mail address of the member who it stands for, "" for the organization.
+        member: the e-mail address of the member that it stands for, "" for the organization.
         created_at, expires_at, used_at: milliseconds since the epoch. `used_at` is up to an hour
             old, 0 if it was never used. `expires_at` is None if it does not expire.
         created_by: a member, or the ARN of an operator.
-        api_url: base URL of the API. The function behind a URL of its own does not know it.
+        api_url: base URL of the API. The web API needs it for requests to the function's URL, which
+            do not tell it.
     """
 
     hash: str
@@ -86,7 +87,7 @@ class Bearer:
 
     @property
     def role(self) -> Role:
-        """The role in which the token reads and changes issues. Only `write` may change any."""
+        """The role in which the token reads and changes issues. Without `write`, it is `viewer`."""
         return self.own_role if self.token.scope == "write" else "viewer"
 
     @property
@@ -95,7 +96,7 @@ class Bearer:
         return self.token.scope in ("write", "ci") and self.own_role != "viewer"
 
     def in_team(self, team_id: str) -> bool:
-        """Return whether the token may see a team: that of its member, or any."""
+        """Return whether the token may see a team: one of its member's teams, or any team."""
         if self.user is None or self.administers:
             return True
         return team_id in self.user.memberships[self.organization].teams

@@ -1,4 +1,4 @@
-"""Views of the list of issues: a query under a name. And the scope, which stays with a member."""
+"""Views, which are saved queries of the list of issues, and the scope of a member."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ RANGES = ("1h", "24h", "7d", "14d", "30d")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a member looks at: an environment and a time range, "" for all.
+    """The part of the issues that a member looks at: an environment and a time range, "" for all.
 
     `range` is one of `RANGES`.
     """
@@ -47,14 +47,14 @@ class Views:
         return next((each for each in self.views if each.id == view_id), None)
 
     def named(self, name: str) -> View | None:
-        """Return the view with this name, in upper or lower case. None if there is none."""
+        """Return the view with this name, None if there is none. Ignores case."""
         wanted = name.casefold()
         return next((each for each in self.views if each.name.casefold() == wanted), None)
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltIn:
-    """A view that everybody has: its name, and the query that says which states it shows."""
+    """A view that everybody has: its name and its query."""
 
     name: str
     query: str

@@ -29,10 +29,10 @@ class Watermark:
 
     @property
     def also_until_ms(self) -> int:
-        """How long `also` is needed, in milliseconds since the epoch. 0 if it is empty.
+        """Until when `also` is needed, in milliseconds since the epoch. 0 if it is empty.
 
-        Cleanup deletes its events at once. But until then the stream may still pass one of them to
-        digest, which must not count it.
+        Cleanup deletes its events at once. But the stream may pass one of them to digest until
+        then, and digest must not count it.
         """
         if not self.also:
             return 0
@@ -62,10 +62,10 @@ class Visible:
         watermark: what `clear` has hidden.
         oldest_ms: the oldest visible time, in milliseconds since the epoch.
         now_ms: the time of the read, in milliseconds since the epoch.
-        organization: that of the project.
+        organization: the project's organization.
         maps: whether the project has source maps.
-        role, member: of the member who asks, and their e-mail address. A reader without a role may
-            change nothing: "viewer" and "", as for an API key. None for an operator.
+        role, member: the role and the e-mail address of the member who reads. "viewer" and "" for
+            a reader without a role, such as an API key. None and "" for an operator.
     """
 
     project_id: str

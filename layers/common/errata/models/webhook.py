@@ -30,7 +30,8 @@ class Webhook:
     say what it receives (`errata.models.alert`).
 
     Attributes:
-        url: of a channel, what is shown of its address. A secret address is among the secrets.
+        url: for a channel, the part of its address that is shown. A secret address is stored with
+            the secrets.
         rotated_at: when the secret was last replaced.
         failing_since: time of the first failed attempt since the last success. None if the
             webhook is not failing.
@@ -38,7 +39,7 @@ class Webhook:
         name: what people call a channel. "" for a webhook.
         failures: failed deliveries of a channel since the last success.
         muted_until: rules do not tell a channel before this time.
-        subscription: of an e-mail channel without SES: the ARN of its subscription.
+        subscription: the ARN of the SNS subscription of an e-mail channel without SES.
     """
 
     id: str
@@ -99,7 +100,7 @@ class Message:
     delivery: str = ""
 
 
-# The message may be sent. / It is sent later, together with those that are held for it.
+# ADMITTED: the message may be sent. LEADS: it is sent later, together with those held for it.
 ADMITTED, LEADS = "admitted", "leads"
 
 
@@ -109,8 +110,8 @@ class Delivery:
 
     Attributes:
         over: there are no more attempts.
-        role: in the flood control of a channel: `ADMITTED`, `LEADS`, or "" if it was not asked.
-        group: of a leader: under which its messages are held.
+        role: what flood control has decided: `ADMITTED`, `LEADS`, or "" if it was not asked.
+        group: for a leader, the group of the messages that are held for it.
         told: hashes of the mail addresses that have accepted or refused the message for good.
     """
 

@@ -1,8 +1,8 @@
 """The zlib dictionary for events. Frozen: stored events cannot be read without it.
 
 It contains texts that occur in many SDK events, in the order in which fields are packed. The most
-frequent texts come last, because references to them are shortest there. It makes an event of 16 KB
-a sixth smaller, and one of 8 KB from another client, too.
+frequent texts come last, because references to them are shortest there. It makes an event of 16 KB,
+or one of 8 KB from another client, a sixth smaller.
 
 To improve it, add a second dictionary and keep this one. zlib stores the checksum of the dictionary
 with the data (RFC 1950, section 2.2, DICTID). So a reader can tell which dictionary an event needs.

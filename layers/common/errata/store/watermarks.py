@@ -5,10 +5,9 @@
 | watermark | `12#state` | `clear` | generation, through, legacy_through, ids, thresholds |
 | timer | `12#state` | `recent` | ttl |
 
-The ids are those in `Watermark.also`: in `recent` with 16 bytes each, so that the many ids of a
-busy project fit into one item. If they do not, they are in `recent_short` with 12 bytes each: the
-milliseconds since `through` in two bytes, and the random part of the id in ten. Releases that know
-only `recent` refused such a clear.
+The ids are those in `Watermark.also`. `recent` has 16 bytes for each, so that the many ids of a
+busy project fit into one item. If they do not fit, `recent_short` has 12 bytes for each instead:
+two for the milliseconds since `through`, ten for the random part of the id.
 
 The timer has nothing but its `ttl`: when DynamoDB has deleted it, the stream tells `cleanup` that
 the ids are no longer needed.
@@ -56,7 +55,7 @@ def find_watermarks(project_ids: Iterable[str]) -> dict[str, Watermark]:
 
 
 def move_watermark(project_id: str, new: Watermark, last_legacy: int) -> bool:
-    """Store the watermark of the next generation, if nothing has changed. Access pattern E12.
+    """Store the watermark of the next generation. Access pattern E12.
 
     Returns False if another clear came first, or the legacy counter is not `last_legacy`.
     """
@@ -151,9 +150,9 @@ def delete_hidden(events: Iterable[Stored]) -> None:
 def delete_cleared(project_id: str, limit: Watermark, left_until_s: int = 0) -> None:
     """Delete the events and legacy numbers that a watermark hides. Access pattern E13.
 
-    Those that DynamoDB deletes until `left_until_s`, in seconds since the epoch, are left, except
-    for events from `through` on: their ids are dropped from the watermark, which then no longer
-    hides them.
+    Leaves those that expire until `left_until_s` (seconds since the epoch) to DynamoDB. But events
+    from `through` on are always deleted, because the watermark hides them only until their ids are
+    dropped from it.
     """
     table = settings().events_table
     late: Any = {

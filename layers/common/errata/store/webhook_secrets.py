@@ -1,6 +1,6 @@
 """The secrets of webhooks, in SSM.
 
-Those of a webhook are in one parameter of type SecureString, and never in a table. The parameter is
+One parameter of type SecureString has the secrets of a webhook. No table has them. The parameter is
 encrypted with the account's key for SSM, which is free.
 """
 
@@ -14,7 +14,7 @@ from errata.errors import StoreError
 from errata.models.webhook import Secrets
 from errata.store import clients
 
-# Members' own channels are below this, instead of a project.
+# Stands in the place of a project id in the names of secrets of members' own channels.
 OF_MEMBERS = "member"
 
 
@@ -100,8 +100,8 @@ def delete_secret(name: str) -> None:
 def _paths() -> list[str]:
     """Return the path of the secrets, and the path below which 0.1.0 saved them.
 
-    Without the prefix, SSM refuses the parameters of a stack whose name begins with aws or ssm. So
-    0.1.0 has saved none of these.
+    The latter has no prefix `/errata`. SSM refuses such paths for a stack whose name begins with
+    aws or ssm, so 0.1.0 saved no secrets of such a stack.
     """
     current = settings().webhook_secrets
     former = current.removeprefix("/errata")

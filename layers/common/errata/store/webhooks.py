@@ -89,7 +89,7 @@ def find_webhook(project_id: str, webhook_id: str) -> Webhook | None:
 
 
 def some_exist(ids: Iterable[tuple[str, str]]) -> bool:
-    """Return whether one of these webhooks exists: ids of project and webhook.
+    """Return whether one of these webhooks exists. `ids` are (project id, webhook id).
 
     Access pattern P63.
     """
@@ -216,7 +216,7 @@ def to_text(message: Message) -> str:
 
 
 def postpone(receipt_handle: str, seconds: int) -> None:
-    """Make a queue message visible again after `seconds`."""
+    """Make a received queue message available again after `seconds`."""
     clients.sqs().change_message_visibility(
         QueueUrl=settings().webhook_queue_url,
         ReceiptHandle=receipt_handle,
@@ -282,11 +282,10 @@ def delivery_action(of: Message, delivery: Delivery, now_s: int) -> Any:
 def list_attempts(
     project_id: str, since: str, now_s: int, page: int = 0, through: str = ""
 ) -> Iterator[Attempt]:
-    """Yield a project's attempts from the id `since` on, newest first. Up to `through` if given.
+    """Yield a project's attempts from the id `since` up to `through`, newest first.
 
-    Reads `page` attempts at a time (0: as many as fit into a response of DynamoDB).
-
-    Access pattern D3.
+    `through` "" means no upper limit. Reads `page` attempts at a time, with 0 as many as fit into a
+    response of DynamoDB. Access pattern D3.
     """
     for item in query(
         TableName=settings().deliveries_table,
