@@ -2,7 +2,6 @@
 SHELL := /bin/bash
 PYTHON ?= python3.13
 BIN := .venv/bin
-SAM := .venv-sam/bin/sam
 # `sam build` calls python3.13 and uv by name. No tool sends telemetry.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
@@ -62,8 +61,8 @@ format: .venv/ready ## format the code and fix what the linter can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build
-	$(SAM) build --cached
+build: .venv/ready .venv-sam/ready ## build the artifacts into .aws-sam/build, if their sources have changed
+	@$(BIN)/python -m dev.build
 
 deploy: .venv/ready .venv-sam/ready ## build, and deploy to the AWS account of your credentials (SET="Name=value …" changes settings, STACK=NAME names the stack, YES=1 does not ask), then check it (READ_ONLY=1: without requests)
 	@# Through the environment: a setting may contain quotation marks.

@@ -67,7 +67,8 @@ def price_list(stage: Stage, cpu: dict[str, float], list_month: float) -> Iterat
         rest = sentry([small_events()[n % ISSUES] for n in range(1, BATCH)])
         burst = _of_endpoint(first + rest, "SentryIngestFunction", cpu["sdk 4 KB"])
         warm = _of_endpoint(rest, "SentryIngestFunction", cpu["sdk 4 KB"])
-    yield _sum("burst-4k", burst, _burst(cpu, Digest.sdk_event))
+    digested = _burst(cpu, Digest.sdk_event)
+    yield _sum("burst-4k", burst, digested)
     looked_up = _look_ups(first, prices.SECONDS_A_MONTH / A_MONTH)
     yield _sum("steady", warm, looked_up, _steady(cpu), {"queues": bill.polls(A_MONTH)})
     yield _sum("loop", *_loop(stage, cpu))
@@ -75,11 +76,11 @@ def price_list(stage: Stage, cpu: dict[str, float], list_month: float) -> Iterat
     yield _sum("gateway-4k", _gateway(stage, cpu), _burst(cpu, Digest.event))
     yield Price("list-month", list_month, {"dashboard": list_month})
     symbolicated = _of_endpoint(_symbolicated(), "SentryIngestFunction", cpu["symbolicated 4 KB"])
-    yield _sum("symbolicated", symbolicated, _burst(cpu, Digest.sdk_event))
-    yield _sum("captured", _captured(stage, cpu["captured"]), _burst(cpu, Digest.sdk_event))
-    yield from _exported(stage, cpu)
+    yield _sum("symbolicated", symbolicated, digested)
+    yield _sum("captured", _captured(stage, cpu["captured"]), digested)
+    yield from _exported(stage, cpu, digested)
     yield _sum("feedback", _feedback(stage, cpu["feedback"]))
-    yield _sum("attached", *_attached(stage, cpu), _burst(cpu, Digest.sdk_event))
+    yield _sum("attached", *_attached(stage, cpu), digested)
     yield from _monitored(stage, cpu)
     stored = {name: 1_000 * spent for name, spent in maps.stored(cpu["compile 1 MB"]).items()}
     yield Price("stored-map", sum(stored.values()), stored)
@@ -204,7 +205,7 @@ def _captured(stage: Stage, cpu: float) -> Dollars:
         return log_capture.of_events(deliver(BATCH).calls, cpu)
 
 
-def _exported(stage: Stage, cpu: dict[str, float]) -> Iterator[Price]:
+def _exported(stage: Stage, cpu: dict[str, float], digested: Dollars) -> Iterator[Price]:
     """Yield the prices of exceptions of OpenTelemetry: alone, and in batches."""
     for case, measured, number in (
         ("otlp-alone", "otlp alone", 1),
@@ -213,7 +214,7 @@ def _exported(stage: Stage, cpu: dict[str, float]) -> Iterator[Price]:
         with otlp.endpoint(stage) as export:
             calls = export([otlp.request(number, n) for n in range(BATCH // number)]).calls
         spent = otlp.of_events(calls, cpu[measured], number)
-        yield _sum(case, spent, _burst(cpu, Digest.sdk_event))
+        yield _sum(case, spent, digested)
 
 
 def _feedback(stage: Stage, cpu: float) -> Dollars:

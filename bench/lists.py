@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.seed import as_bytes, as_json
 from bench.server import RecordingServer, RowsByTable
@@ -76,6 +76,14 @@ class PageReads:
     units: float
 
 
+class _Page(NamedTuple):
+    """Rows that a query reads, their bytes, and whether there are more."""
+
+    rows: list[Item]
+    size: int
+    more: bool
+
+
 class ManyIssues(RecordingServer):
     """A server whose only project with issues has very many of them."""
 
@@ -138,31 +146,28 @@ class ManyIssues(RecordingServer):
             self._units += math.ceil(sum(map(item_size, projects)) / 4096) / 2
             return {"Items": projects, "Count": len(projects), "ScannedCount": len(projects)}
         values = request["ExpressionAttributeValues"]
-        rows: list[Item]
         if values[":pk"] != {"S": self._partition}:
-            rows, more = [], False
-            self._units += 0.5
+            page = _Page([], 1, more=False)
         elif ":begin" in values:
-            rows, more = self._of_value(request, values[":begin"]["S"])
+            page = self._of_value(request, values[":begin"]["S"])
         elif "IndexName" in request:
-            rows, more = self._from_index(request, values)
+            page = self._from_index(request, values)
         else:
-            rows, more = self._from_rows(request, values)
-        self._units += math.ceil(sum(map(item_size, rows)) / 4096) / 2
+            page = self._from_rows(request, values)
+        rows = page.rows
+        self._units += math.ceil(page.size / 4096) / 2
         asked = request["ProjectionExpression"].replace("#", "").split(", ")
         response: dict[str, Any] = {
             "Items": [{name: row[name] for name in asked if name in row} for row in rows],
             "Count": len(rows),
             "ScannedCount": len(rows),
         }
-        if more:
+        if page.more:
             names = ("pk", "sk", "last_seen") if "IndexName" in request else ("pk", "sk")
             response["LastEvaluatedKey"] = {name: rows[-1][name] for name in names}
         return response
 
-    def _from_index(
-        self, request: dict[str, Any], values: dict[str, Any]
-    ) -> tuple[list[Item], bool]:
+    def _from_index(self, request: dict[str, Any], values: dict[str, Any]) -> _Page:
         low, high = (int(values[name]["N"]) for name in (":low", ":high"))
         start, end = bisect_left(self._index, (low, "")), bisect_right(self._index, (high, "~"))
         if after := request.get("ExclusiveStartKey"):
@@ -177,9 +182,9 @@ class ManyIssues(RecordingServer):
                 **{"status": issue.status, "first_seen": issue.first_seen, "ttl": issue.ttl},
             }
             rows.append(write_all(entry))
-        return rows, first > start
+        return _Page(rows, sum(map(item_size, rows)), more=first > start)
 
-    def _of_value(self, request: dict[str, Any], begin: str) -> tuple[list[Item], bool]:
+    def _of_value(self, request: dict[str, Any], begin: str) -> _Page:
         """Return the value rows that begin so, after the start key, one page."""
         found = self._values[begin]
         after = request.get("ExclusiveStartKey")
@@ -192,12 +197,10 @@ class ManyIssues(RecordingServer):
             rows.append(write_all({"pk": self._partition, "sk": sk, **content}))
             size += item_size(rows[-1])
             if size > _PAGE_BYTES:
-                return rows, True
-        return rows, False
+                return _Page(rows, size, more=True)
+        return _Page(rows, size, more=False)
 
-    def _from_rows(
-        self, request: dict[str, Any], values: dict[str, Any]
-    ) -> tuple[list[Item], bool]:
+    def _from_rows(self, request: dict[str, Any], values: dict[str, Any]) -> _Page:
         low, high = values[":low"]["S"], values[":high"]["S"]
         found = next(keys for prefix, keys in self._keys.items() if low.startswith(prefix))
         start, end = bisect_left(found, (low, "")), bisect_right(found, (high, "~"))
@@ -206,10 +209,10 @@ class ManyIssues(RecordingServer):
         size = 0
         for sk, issue_id in reversed(found[first:end]):
             if size > _PAGE_BYTES:
-                return rows, True
+                return _Page(rows, size, more=True)
             rows.append(self._row(sk, self._issues[issue_id]))
             size += item_size(rows[-1])
-        return rows, first > start
+        return _Page(rows, size, more=first > start)
 
     def _row(self, sk: str, issue: Issue) -> Item:
         """Return a rank row or number row of an issue."""
