@@ -1,6 +1,8 @@
 """When the local stack builds, and when it skips the build."""
 
 import json
+import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,38 @@ def test_built_templates_say_the_same_in_json(tmp_path: Path) -> None:
         build.rewrite_templates(tmp_path)
         found = json.loads(template.read_text())
         assert found == {"Resources": {"Queue": {"Fn::Sub": "2010-09-09", "Size": 5}}}
+
+
+def test_built_templates_name_zip_files_that_are_the_same_for_the_same_files(
+    tmp_path: Path,
+) -> None:
+    code = tmp_path / "Nested" / "Function" / "package" / "handler.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("one")
+    code.chmod(0o600)
+    (code.parent / "empty").mkdir()
+    template = tmp_path / "Nested" / "template.yaml"
+    inline = {"ZipFile": "pass"}
+    archives = []
+    for _ in range(2):
+        functions = {"A": {"Code": "Function"}, "B": {"Code": inline}, "C": {"Queue": "Function"}}
+        resources = {name: {"Properties": each} for name, each in functions.items()}
+        template.write_text(json.dumps({"Resources": resources}))
+        build.rewrite_templates(tmp_path)
+        found = json.loads(template.read_text())["Resources"]
+        assert [each["Properties"] for each in found.values()] == [
+            {"Code": "Function.zip"},
+            {"Code": inline},
+            {"Queue": "Function"},
+        ]
+        archives.append((template.parent / "Function.zip").read_bytes())
+        os.utime(code, (0, 0))
+        with zipfile.ZipFile(template.parent / "Function.zip") as archive:
+            (entry,) = archive.infolist()
+            assert archive.read("package/handler.py") == b"one"
+        # Lambda's user is not the owner.
+        assert entry.external_attr >> 16 == 0o100644
+    assert archives[0] == archives[1]
 
 
 def test_a_renamed_file_changes_the_digest(tmp_path: Path) -> None:
