@@ -6,13 +6,16 @@ stream's trigger; and it accepts what CloudFormation would refuse or replace, wh
 `tests/unit/test_template_upgrade.py` compares instead.
 """
 
+import hashlib
 import tarfile
+import tempfile
 import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 import requests
@@ -21,6 +24,7 @@ from dev.stack import LocalStack
 from errata.usecases import issues, loss_ledger, projects
 from tests.support import sdk
 from tests.support.deployed import eventually
+from tests.support.template import ROOT
 from tests.support.visible import visible_in
 from tests.upgrades.release import HERE, newest
 
@@ -29,14 +33,24 @@ MOST = 400
 TRIES = 200
 
 
+def unpacked(archive: Path) -> Path:
+    """Return a folder with the files of an archive. It stays, and with it what is built of them."""
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    folder = ROOT / ".aws-sam" / "releases" / digest
+    if not folder.exists():
+        draft = Path(tempfile.mkdtemp(dir=ROOT / ".aws-sam"))
+        with tarfile.open(archive) as files:
+            files.extractall(draft, filter="data")
+        folder.parent.mkdir(exist_ok=True)
+        draft.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     """A stack of the release before, of its own for this file."""
-    source = tmp_path_factory.mktemp("source")
-    with tarfile.open(HERE / newest() / "source.tar.gz") as archive:
-        archive.extractall(source, filter="data")
     log = tmp_path_factory.mktemp("stack") / "ministack.log"
-    with LocalStack(log=log, source=source) as running:
+    with LocalStack(log=log, source=unpacked(HERE / newest() / "source.tar.gz")) as running:
         yield running
 
 
