@@ -275,7 +275,7 @@ def test_it_wakes_when_it_is_rising(shop: Shop) -> None:
     assert shop.verdict.startswith("Rising: 10 in the last hour")
     # Ignored while it is rising: it must rise further within a day.
     shop.settle(Change(IGNORE, until=RISING))
-    assert how(shop.issue) == "until it is rising further: 20 in an hour within a day"
+    assert how(shop.issue) == "until it is rising further: 20 events in an hour, within a day"
     assert shop.send(*[""] * 9).status == "ignored"
     assert shop.send().status == "open"
     shop.settle(Change(IGNORE, until=RISING))

@@ -63,7 +63,7 @@ def test_a_release_says_whether_it_is_worse_and_leads_to_its_issues(
     assert new.value("query") == "first-release:shop@1.1"
     assert titles(browser.get(linked(shown, "Regressed issues: 1"))) == {"mended"}
     before = browser.get(linked(shown, "Release before"))
-    assert "The first release: none before to compare it with" in before.text
+    assert "The first release: there is no earlier one to compare it with" in before.text
     assert "2 new issues" in before.text
 
 

@@ -148,7 +148,7 @@ def thresholds_of(rules: Iterable[AlertRule]) -> str:
 
 
 def reached(thresholds: str, before: Issue | None, after: Issue) -> Iterator[tuple[str, str]]:
-    """Yield those of these thresholds that an issue has just reached, as (kind, threshold)."""
+    """Yield the thresholds that an issue has just reached, as (kind, threshold)."""
     for each in thresholds.split(",") if thresholds else ():
         kind, _, threshold = each.partition(" ")
         most, _, minutes = threshold.partition("/")

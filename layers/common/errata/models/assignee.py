@@ -1,8 +1,8 @@
 """Who works on an issue: a member, a team, or nobody.
 
 An assignee is a text: `member:ada@example.com`, `team:1f2e3d4c`, or "" for nobody. It stays when
-the member leaves the organization or the team is deleted, because it says whom to ask. Somebody
-assigns the issue again (docs/decisions/0054-assignees.md).
+the member leaves the organization or the team is deleted, because it says whom to ask. A person
+must assign the issue again (docs/decisions/0054-assignees.md).
 """
 
 from dataclasses import dataclass

@@ -83,4 +83,4 @@ def _next_of(crontab: str, after: datetime) -> datetime:
     except CronSimError as error:
         raise ScheduleError(f"{error}: {crontab}") from None
     except StopIteration:
-        raise ScheduleError("It matches no day.") from None
+        raise ScheduleError("The crontab matches no day.") from None

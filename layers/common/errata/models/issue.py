@@ -220,8 +220,8 @@ class Day:
 class Closed:
     """What is kept for a year of an issue that was resolved or ignored.
 
-    `at` is in milliseconds since the epoch. `settled` has those of `errata.models.settled.FIELDS`
-    that are set.
+    `at` is in milliseconds since the epoch. `settled` has the attributes that are set and that
+    `errata.models.settled.FIELDS` lists.
     """
 
     status: str

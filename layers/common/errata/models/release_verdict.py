@@ -56,7 +56,9 @@ def compared(this: Brought, before: Brought | None, now_ms: int) -> ReleaseVerdi
     """
     detail = f"{_name(this)}: {this.told(now_ms)}."
     if before is None:
-        return ReleaseVerdict(FIRST, "The first release: none before to compare it with", detail)
+        return ReleaseVerdict(
+            FIRST, "The first release: there is no earlier one to compare it with", detail
+        )
     detail += f" {_name(before)}: {before.told(now_ms)}."
     factor = this.an_hour / before.an_hour if before.an_hour else 0.0
     more = this.opened + this.regressed - before.opened - before.regressed

@@ -185,7 +185,7 @@ def how(issue: Issue) -> str:
             return f"until \N{ALMOST EQUAL TO} {number:,} more user{_s(number)}"
         case "rising" if issue.ignored_base:
             more = _MORE * issue.ignored_base
-            return f"until it is rising further: {more:,} in an hour within a day"
+            return f"until it is rising further: {more:,} events in an hour, within a day"
         case "rising":
             return "until it is rising"
     release = cut(issue.resolved_in, _MAX_RELEASE)

@@ -57,7 +57,7 @@ def _doing(issue: Issue, now_ms: int) -> Verdict:
         by = f" by {cut(issue.status_by, 100)}" if issue.status_by else ""
         at = f", {age(issue.status_at, now_ms)} ago" if issue.status_at else ""
         if issue.resolved_in:
-            detail = f"Resolved{by}{at}. Events of older releases are counted, and do not reopen it"
+            detail = f"Resolved{by}{at}. Events of older releases are counted, but do not reopen it"
             return Verdict(RESOLVED, f"Resolved {how(issue)}", detail)
         return Verdict(RESOLVED, "Resolved: no events since", f"Resolved{by}{at}")
     if issue.buckets.is_rising(now_ms):

@@ -149,10 +149,10 @@ def _add(rows: Rows, item: PlainItem, now_s: int) -> None:
 def before_opening(
     rows: Rows, issue_ids: Iterable[str], now_s: int
 ) -> tuple[int, dict[str, Closed]]:
-    """Return a project's last issue number, and how those of these issues were closed that were.
+    """Return the last number of a project's issues, and how these issues were closed, by id.
 
-    A closed issue may have expired since. Also sets when the releases without a row were first
-    seen (`Rows.known`). Access pattern I14.
+    Leaves out issues that were never resolved or ignored. The others may have expired since. Also
+    sets when the releases without a row were first seen (`Rows.known`). Access pattern I14.
     """
     keys = [write_all({"pk": rows.pk, "sk": closed_key(issue_id)}) for issue_id in issue_ids]
     if keys:

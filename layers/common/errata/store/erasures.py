@@ -162,7 +162,7 @@ def issue_rows(pk: str) -> Iterator[PlainItem]:
 
 
 def find_rows(pk: str, sort_keys: Iterable[str]) -> list[PlainItem]:
-    """Return those of these rows that exist, unordered. Access pattern I24."""
+    """Return the rows with these sort keys that exist, unordered. Access pattern I24."""
     keys = [write_all({"pk": pk, "sk": sk}) for sk in sort_keys]
     return list(map(read_all, batch_get(settings().issues_table, keys)))
 

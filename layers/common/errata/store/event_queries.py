@@ -147,10 +147,10 @@ def ids_of_sdk_event(project_id: str, sdk_id: str, low: str, most: int) -> list[
 
 
 def recent_of_sdk_event(project_id: str, sdk_id: str, low: str) -> Iterator[Stored]:
-    """Yield those of a project's newest events that have an SDK event id, newest first.
+    """Yield the events with an SDK event id, newest first. Includes tallies.
 
-    Includes tallies. Reads the newest 1 MB of the events from `low` on, consistently. Access
-    pattern E27.
+    Reads only the newest 1 MB of the project's events from `low` on, consistently. Access pattern
+    E27.
     """
     found = clients.dynamodb().query(
         TableName=settings().events_table,

@@ -1,9 +1,10 @@
 """API Gateway's keys and usage plans. They limit the requests of a project's keys.
 
-Each key of a project has a gateway key named `errata-project-12-<key id>`. It is in the template's
-usage plan `errata-60` or, for a DSN, `errata-600-300` (requests per minute, and at once), or in one
-like `errata-90` if the project has a rate of its own. The operators' command and the dashboard
-create these keys, and the plans that are not in the template.
+Each key of a project has a gateway key named `errata-project-12-<key id>`. The name of its usage
+plan says how many requests it may make in a minute, and how many at once if that differs. The
+template has `errata-60` for API keys and `errata-600-300` for DSNs. A project with a rate of its
+own has a plan such as `errata-90`. The operators' command and the dashboard create these keys, and
+the plans that are not in the template.
 
 The value of a gateway key is stored only in the row of the project's key. API Gateway accepts
 values only from the authorizer. So a gateway key without a row has no effect.

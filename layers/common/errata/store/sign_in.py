@@ -316,7 +316,7 @@ def _sign_in_error(error: StoreError) -> HTTPError:
     if name == "InvalidPasswordException":
         return InvalidInputError({"password": ["A password must have at least 12 characters."]})
     if name in ("CodeMismatchException", "ExpiredCodeException"):
-        return WrongCodeError("The code is wrong or too old. Have another one sent.")
+        return WrongCodeError("The code is wrong or too old. Request a new one.")
     if name in _WRONG | {"InvalidParameterException", "UserNotConfirmedException"}:
         return UnauthorizedError("Wrong e-mail or password.")
     raise error

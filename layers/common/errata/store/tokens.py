@@ -77,7 +77,8 @@ def remove_tokens_of(organization_id: str, member: str) -> None:
 def list_tokens(organization_id: str, member: str | None = None) -> list[Token]:
     """Return an organization's tokens, oldest first. Reads at most 1 MB. Access pattern P69.
 
-    With `member`, returns only those of this member, or with "" those of the organization itself.
+    `member` is the e-mail address of the member whose tokens to return, "" for the tokens of the
+    organization itself, None for all.
     """
     begin = "" if member is None else f"{_holder(member)}#"
     found, _ = query_some(
