@@ -131,7 +131,7 @@ def _note(view: IssueView, shown_id: str, now_ms: int) -> str:
         last = ago(view.issue.last_seen, now_ms)
         notes.append(
             f"This is the newest event kept in full. Later ones, the last {last}, were only"
-            " counted: of an issue that occurs in a loop, not every event is kept."
+            " counted: in an error loop, not every event is kept in full."
         )
     return " ".join(filter(None, notes))
 

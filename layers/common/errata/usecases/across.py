@@ -1,9 +1,9 @@
 """Search the issues of many projects at once, in one order.
 
 Each project has a `Lane`, which has the project's issues in the order of the list. They are merged
-by their list keys, read in batches, and checked with every term. So a page costs what it shows, and
-little for each project. The projects are divided into parts, so that a page stays within its
-bounds: of calls, of read units, and of time. Almost always, one part has them all.
+by their list keys, read in batches, and checked with every term. So the cost of a page depends on
+what it shows, and little on the number of projects. The projects are divided into parts, so that a
+page stays within its bounds: of calls, of read units, and of time. Almost always, one part has all.
 """
 
 from collections import defaultdict
@@ -31,11 +31,11 @@ from errata.usecases.projects import operator_access
 from errata.usecases.search_terms import SearchWords, narrowed, read_values, reads_values
 from errata.usecases.visible import make_visible
 
-# A page has read this many read units before it stops: to prepare its projects, and to list issues.
+# After this many read units, a page prepares no more projects, or lists no more issues.
 _ENOUGH_TO_PREPARE, _ENOUGH_UNITS = 500, 700
 # The queries that a part makes at first: at most one for each project, list and value.
 _MOST_CALLS = 400
-# Issues that are read at once, because the values or words of a query leave no others.
+# The most issues that are read at once, if values or words say which ones can match.
 _FEW, _FEW_WITH_WORDS = 600, 300
 _MAX_THREADS = 8
 # The most projects whose issues without rows are read by the page that begins them. Most of these

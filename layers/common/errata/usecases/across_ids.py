@@ -30,7 +30,7 @@ class FoundById:
 
 
 def named(organization_id: str, sees: Sees, terms: Sequence[Term], now_ms: int) -> FoundById | None:
-    """Return what a query names by an id alone. None if it is anything else, or names nothing.
+    """Return what a query names, if it is an id and nothing else. None otherwise, or if not found.
 
     Looks into all projects that somebody sees. An event of the last seconds may not be found by the
     id that its SDK gave it.

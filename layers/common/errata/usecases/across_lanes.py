@@ -91,7 +91,7 @@ class Lane:
 
     @property
     def top(self) -> MergeKey:
-        """What the next issue sorts by, at most. `BOTTOM`: there is none."""
+        """The highest key that the next issue can have. `BOTTOM`: there is none."""
         if self.held:
             return self.held[0].sorts_by
         return BOTTOM if self.done else self._floor

@@ -140,7 +140,7 @@ def _check(rule: AlertRule, targets: Sequence[AlertTarget], setup: Setup) -> Non
     if not rule.kinds:
         errors["on"] = [f"Say what to tell: {known}."]
     elif unknown := [each for each in rule.kinds if each not in KINDS]:
-        errors["on"] = [f"Nothing is called {', '.join(unknown)}. Choose from: {known}."]
+        errors["on"] = [f"There is no alert kind {', '.join(unknown)}. Choose from: {known}."]
     if EVENTS in rule.kinds and not (
         2 <= rule.events <= MAX_THRESHOLD and 1 <= rule.minutes <= MAX_MINUTES
     ):

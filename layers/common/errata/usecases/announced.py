@@ -136,9 +136,9 @@ def deploy(
     if not 0 < len(environment) <= _MAX_NAME:
         errors["environment"] = [f"Give an environment of at most {_MAX_NAME} characters."]
     if len(name) > _MAX_NAME:
-        errors["name"] = [f"The name may have {_MAX_NAME} characters."]
+        errors["name"] = [f"The name may have at most {_MAX_NAME} characters."]
     if len(url) > _MAX_URL:
-        errors["url"] = [f"The URL may have {_MAX_URL} characters."]
+        errors["url"] = [f"The URL may have at most {_MAX_URL} characters."]
     if errors:
         raise InvalidInputError(errors)
     return Deploy(0, environment, name, url, started_at, finished_at)
@@ -154,7 +154,7 @@ def _change(
     rights.check(visible, "settle")
     name = in_release(name).release
     if wanted.url and len(wanted.url) > _MAX_URL:
-        raise InvalidInputError({"url": [f"The URL may have {_MAX_URL} characters."]})
+        raise InvalidInputError({"url": [f"The URL may have at most {_MAX_URL} characters."]})
     for _ in attempts(_TRIES):
         rows = store.read([visible], name)[visible.project_id]
         new = not (rows.release or rows.announced)

@@ -46,7 +46,7 @@ class _CachedPointer(NamedTuple):
 
 
 _pointers = BoundedDict[tuple[str, str], _CachedPointer](max_entries=2_000)
-# A header of a map of 22 MB takes half a megabyte. None: the map was deleted.
+# A header of a map of 22 MB takes half a megabyte.
 _heads = BoundedDict[_MapKey, CompiledMap](max_entries=50)
 _originals = BoundedDict[_Position, Original | None](max_entries=10_000)
 

@@ -63,7 +63,7 @@ def _rules(owner: str, version: str) -> OwnRules:
 
 @lru_cache(100)
 def _sum(one: OwnRules, other: OwnRules) -> OwnRules:
-    """Return the rules of both. The sum is kept: its names are compared very often."""
+    """Return the rules of both. Cached, because caches of `scrubbing.own` compare its names."""
     return one + other
 
 

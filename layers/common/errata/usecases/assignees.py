@@ -80,7 +80,7 @@ def shown(organization_id: str, assignees: Iterable[str], now_ms: int) -> dict[s
 
 
 def called(visible: Visible, assignee: str) -> str:
-    """Return what people write for an assignee, "" for nobody. Makes at most one call."""
+    """Return an assignee's e-mail address or team name, "" for nobody. Makes at most one call."""
     if not assignee:
         return ""
     if email := email_of(assignee):
@@ -89,9 +89,9 @@ def called(visible: Visible, assignee: str) -> str:
 
 
 def of_list(organization_id: str, issues: Iterable[Issue], now_ms: int) -> dict[str, Assigned]:
-    """Return the assignees of a list of issues. Only names of teams are read, as in `shown`.
+    """Return the assignees of a list of issues, as `shown`, but read only the names of teams.
 
-    So a member who has left is not marked.
+    So a member who has left is not marked as gone.
     """
     asked = {each.assignee for each in issues if each.assignee}
     members = {each: Assigned(each, email) for each in asked if (email := email_of(each))}

@@ -73,9 +73,9 @@ def recorded[**P, R](
 
 
 def list_entries(organization_id: str, before: str, limit: int) -> tuple[list[AuditEntry], str]:
-    """Return the changes in an organization, newest first, and the id to continue before.
+    """Return a page of the changes in an organization, newest first, and the next page's `before`.
 
-    `before` is "" for the newest changes. The returned id is "" at the end.
+    `before` is an id: only older entries are returned. "" is the first page, and the end.
     """
     return store.list_entries(organization_id, before, limit)
 

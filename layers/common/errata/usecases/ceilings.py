@@ -25,11 +25,11 @@ def check(project_id: str, now_ms: int) -> None:
 
 
 def throttled(project_id: str, now_ms: int) -> ProjectBusyError:
-    """Remember that the table throttles a project's events. Return the error for the client."""
+    """Cache that the table throttles a project's events. Return the error for the client."""
     _busy_until[project_id] = (now_ms // _SECOND_MS + 1) * _SECOND_MS
     return ProjectBusyError()
 
 
 def clear_cache() -> None:
-    """Drop what is remembered, as if the process had ended."""
+    """Drop what is cached, as if the process had ended."""
     _busy_until.clear()

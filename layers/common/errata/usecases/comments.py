@@ -140,7 +140,7 @@ def edit(
 
 
 def remove(visible: Visible, issue_id: str, at: int, by: str) -> None:
-    """Delete one's own comment. Owners, admins and operators delete any. The activity says who.
+    """Delete one's own comment. Owners, admins and operators may delete any. Activity says who.
 
     Raises:
         ForbiddenError: the comment is somebody else's, or the role may not do this.

@@ -171,8 +171,8 @@ def _not_yet(message: Message) -> int | None:
 class _Made(NamedTuple):
     """An attempt that was made, and what comes next.
 
-    `pause_s`: the seconds until the next attempt, None if there is none. `told`: the members who
-    have received the message. `unfinished`: the others receive it next, as a part of this attempt.
+    `pause_s`: the seconds until the next attempt, None if there is none. `told`: hashes of the mail
+    addresses that have got the message. `unfinished`: others get it next, in the same attempt.
     """
 
     attempt: Attempt

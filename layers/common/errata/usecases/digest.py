@@ -231,7 +231,10 @@ def _note_busy(project_id: str, before: Mapping[int, Day], after: Mapping[int, D
 def _before_opening(
     rows: Rows, fresh: EventsByIssue, now_s: int
 ) -> tuple[int, Mapping[str, Closed]]:
-    """Return the project's last number, and which of the new issues were closed before."""
+    """Return the project's last issue number, and how new issues were closed before they expired.
+
+    The number is 0 if no issue needs a new one, or if there is none yet.
+    """
     unnumbered = [each for each in fresh if each not in rows.issues or not rows.issues[each].number]
     last, closed = digest_rows.before_opening(rows, unnumbered, now_s)
     if unknown := unknown_releases(rows, fresh, closed):

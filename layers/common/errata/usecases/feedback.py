@@ -25,7 +25,7 @@ from errata.usecases.access import keep
 from errata.usecases.scrub import scrub_sdk_event
 
 _TRIES = 6
-# What the page of an event shows.
+# The most feedback that the page of an event shows.
 MOST_OF_EVENT = 20
 
 

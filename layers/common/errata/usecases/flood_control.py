@@ -1,4 +1,4 @@
-"""Limit how many messages a channel gets: decide which ones are sent now, and which are joined."""
+"""Limit how many messages a channel gets: send some now, some later, and join others."""
 
 import random
 import time
@@ -66,7 +66,7 @@ def collected(leader: Message, group: str, lane: str) -> Iterator[Message]:
         lane = f"{_QUIET_LANE}{lane}"
     for _ in range(_TRIES):
         flow = floods.find_flow(leader, lane)
-        # An earlier try may have stopped it, and been interrupted.
+        # An earlier try may have closed the flow, and then been interrupted.
         if flow.leader != leader.id:
             break
         at_ms = now_ms()

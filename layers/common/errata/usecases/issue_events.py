@@ -130,7 +130,7 @@ def shown(visible: Visible, event: Stored | None) -> Stored:
     if event is None or not visible.shows(event):
         raise NotFoundError(
             "There is no such event. It may have expired, somebody may have deleted it, or it was"
-            " only counted: of an issue that occurs in a loop, not every event is kept."
+            " only counted: in an error loop, not every event is kept in full."
         )
     return event
 

@@ -58,7 +58,7 @@ def _mark(session: Session, partition: str, issue: Issue, now_ms: int) -> str:
         issue.buckets.last_day(now_ms),
         judged.sentence,
         judged.detail,
-        # The charts move on.
+        # The charts change with each hour.
         now_ms // HOUR_MS,
     )
     return hmac.digest(session.refresh_token.encode(), repr(shown).encode(), "sha256").hex()[:32]

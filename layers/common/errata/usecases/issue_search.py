@@ -37,7 +37,7 @@ from errata.usecases.issue_lists import look, sort_key
 from errata.usecases.merged import with_members
 from errata.usecases.search_terms import SearchWords, ValueTerm, holds, narrowed, read_values
 
-# A read unit has 8 KB, if the read is not consistent.
+# A read unit reads 8 KB if the read is not strongly consistent.
 _UNIT = 2 * 4096
 # Bytes of an issue's row beside its texts, names and filters; of a name and its number.
 _ISSUE_BYTES, _NAME_BYTES = 1_500, 10

@@ -97,7 +97,7 @@ def _store_all(batch: LogBatch, found: Sequence[Captured], opened: Access, at_ms
             admitted = admission.store_event(submission, opened, at_ms, comes_again=True)
             stored += admitted.stored
         except ProjectBusyError:
-            # An SDK sends no such event again. Lambda delivers the batch again, a minute later.
+            # An SDK would not send the event again. Lambda delivers the batch again in a minute.
             failed = ThrottledError()
         except HTTPError:
             pass  # it is counted as lost

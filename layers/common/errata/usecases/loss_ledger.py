@@ -10,7 +10,7 @@ from errata.usecases import issues, owner_notices
 
 
 def count(data: str) -> None:
-    """Count the losses in a batch of log lines, and notify owners of the first loss of a day.
+    """Count the losses in a batch of log lines, and send the notices to owners that it asks for.
 
     A batch that is delivered again counts once.
     """

@@ -83,7 +83,7 @@ def _check_may_write(bearer: Bearer) -> None:
             f" (errata tokens create --org {bearer.organization} --scope write)."
         )
     if not may_write(bearer):
-        raise ForbiddenError("The member of this token is a viewer, and viewers change nothing.")
+        raise ForbiddenError("The member of this token is a viewer. Viewers can only read.")
 
 
 # ------------------------------------------------------------------ reading

@@ -186,7 +186,7 @@ def remove(organization_id: str, email: str, by_role: Role | None = None) -> Mem
         before = _find(organization_id, email)
         _check_rights(by_role, before.role)
         if _save(organization_id, before, None):
-            # Their tokens have no access already. It must not come back if the member does.
+            # Their tokens have lost access. They must not regain it if the member is added again.
             remove_tokens_of(organization_id, before.email)
             if not find_user(before.email).memberships:
                 name = store.user_hash(before.email)

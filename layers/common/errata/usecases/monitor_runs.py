@@ -124,7 +124,7 @@ def apply(monitor: Monitor, check_in: CheckIn) -> Monitor:
 
 
 def _configured(monitor: Monitor, check_in: CheckIn) -> Monitor:
-    """Return the monitor with the config of a check-in, if that is another and newer one."""
+    """Return the monitor with the config of a check-in, if that differs and is newer."""
     config = check_in.config
     if config is None or config == monitor.config or check_in.at_ms < monitor.config_ms:
         return monitor

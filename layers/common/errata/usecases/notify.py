@@ -58,7 +58,7 @@ class Receivers:
     muted: dict[str, int]
 
     def listening(self, rule: AlertRule, at_ms: int) -> list[str]:
-        """Return the channels of a rule that are not muted. Empty if the rule is."""
+        """Return the channels of a rule that are not muted; none if the rule itself is muted."""
         if rule.muted_until > at_ms:
             return []
         return [each for each in rule.channels if self.muted.get(each, 0) <= at_ms]

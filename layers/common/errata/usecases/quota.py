@@ -4,7 +4,7 @@ A counter in the table holds how many units of a calendar month (UTC) are leased
 environment leases some with one conditional update, which never exceeds the quota, and spends them
 from memory. The first lease has one unit. Each lease that is used up within `SOON_MS` doubles the
 next one, up to `MAX_LEASE`. A lease never has more than a thousandth of what is left, so each of
-the last two thousand units is leased alone. See docs/decisions/0011-quota-by-lease.md.
+the last two thousand units is leased by itself. See docs/decisions/0011-quota-by-lease.md.
 """
 
 import logging

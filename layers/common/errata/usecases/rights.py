@@ -6,10 +6,10 @@ from errata.models.visible import Visible
 
 
 def check(visible: Visible, right: IssueRight) -> None:
-    """Check that the role of the one who asks has this right.
+    """Check that the role in `visible` has this right.
 
     Raises:
-        ForbiddenError: it has not.
+        ForbiddenError: it does not have it.
     """
     if has_right(visible.role, right):
         return

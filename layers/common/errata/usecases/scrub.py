@@ -21,7 +21,7 @@ def scrub_sdk_event(sent: Fields, content: bytes | None, access: Access) -> list
 
 
 def client_address(address: str, access: Access) -> str:
-    """Return what an event may say about the address of the client that sent it."""
+    """Return the address of a client as its event may show it. A rule may replace it."""
     if not (access.scrub and access.scrub_rules):
         return address
     named: Fields = {"user": {"ip_address": address}}

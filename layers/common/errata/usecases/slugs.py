@@ -34,7 +34,7 @@ def with_free_slug[T](project: Project, save: Callable[[Project], T]) -> T:
 
 
 def _candidates(project: Project) -> Iterator[str]:
-    """Yield `shop`, then the first free one of `shop-2` to `shop-9`, then `shop-<project id>`."""
+    """Yield `shop`, a free one of `shop-2` to `shop-9`, `shop-<project id>`, then a random one."""
     slug = slugify(project.name)
     yield slug
     for _ in range(_TRIES):  # another project may take it first

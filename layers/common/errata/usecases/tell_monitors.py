@@ -84,7 +84,7 @@ def _with_events(opened: Access, monitor: Monitor, now_ms: int) -> Monitor:
 
 
 class _RunSubmission(SdkSubmission):
-    """The event of a failed run. `read` sets the issue, which has it once it is stored."""
+    """The event of a failed run. `read` sets `issue`, the id of the issue that will count it."""
 
     issue = ""
 

@@ -63,7 +63,7 @@ def _free(key: str, at_ms: int) -> None:
 
 @audit.recorded("project adopted")
 def adopt(project_id: str, organization_id: str) -> Project:
-    """Move an unclaimed project into an organization, and return it. It never expires then.
+    """Move an unclaimed project into an organization, and return it. After that it never expires.
 
     It gets a slug of the organization. Takes effect within 30 seconds.
 

@@ -95,7 +95,7 @@ def revoke_key(project_id: str, key_id: str) -> tuple[ApiKey, Unmetered]:
     key = projects.revoke_key(project_id, key_id)
     try:
         if key.usage_key_id:
-            add_gateway_key(project_id, key.usage_key_id, now_ms())  # releases before did not
+            add_gateway_key(project_id, key.usage_key_id, now_ms())  # for keys of old releases
             _delete(project_id, key.usage_key_id)
     except StoreError as error:
         return key, error
@@ -224,7 +224,7 @@ def _meter(
         plans = {limit: gateway_keys.plan_of(gateway, limit) for limit in limits}
         for key in keys:
             if key.usage_key_id:
-                # Its record will no longer name it. Releases before did not store a row for it.
+                # Its record will no longer name it. Older releases did not store a row for it.
                 add_gateway_key(project.id, key.usage_key_id, now_ms())
             usage_key, usage_key_id = gateway_keys.create(_prefix(gateway, project.id) + key.id)
             add_gateway_key(project.id, usage_key_id, now_ms())

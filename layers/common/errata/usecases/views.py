@@ -127,7 +127,7 @@ def delete(owner: Owner, view_id: str) -> None:
 def set_default(owner: Owner, view_id: str) -> None:
     """Set the view with which the list of issues starts; "" for none.
 
-    That of a member goes before that of a project.
+    The default of a member takes precedence over that of a project.
 
     Raises:
         ForbiddenError, UnavailableError: as `save`.

@@ -5,8 +5,8 @@ stored (`owed`), an issue to be resolved (`recovered`), and when a schedule look
 queue message that comes again finds there what is left to do. See
 docs/decisions/0072-cron-monitors.md.
 
-A schedule is made before the row names it, and looks at the latest when something may be due. If
-it looks too early, it only makes the next one. So a check-in in time needs no schedule to be moved.
+A schedule is made before the row names it. It looks no later than something may be due. If it looks
+too early, it only makes the next one. So a check-in in time needs no schedule to be moved.
 """
 
 import logging
@@ -43,7 +43,7 @@ type _Change = Callable[[Monitor | None], Monitor | None]
 
 
 def work_off(messages: list[Any], now_ms: int) -> list[str]:
-    """Process queue messages, each by itself. Return the ids of those that are to come again."""
+    """Process queue messages, each by itself. Return the ids of those that SQS must redeliver."""
     again = []
     for each in messages:
         try:
