@@ -42,7 +42,7 @@ def project_of(filter_name: str) -> str:
 
 
 def is_own(group: str, stack: str) -> bool:
-    """Return whether a log group belongs to Errata itself. Its capture could loop for ever.
+    """Return whether a log group belongs to Errata itself. Capturing it could loop for ever.
 
     CloudFormation names a log group `<stack>-<logical id>-<random>`; in a nested stack, the name
     begins with the names of both stacks. A function without a log group of its own logs to

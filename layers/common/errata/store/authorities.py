@@ -1,8 +1,8 @@
 """The certificate authorities of AWS's endpoints: Amazon Trust Services.
 
-To load all authorities of a system takes as much CPU time as to import everything else that a
-function needs, and AWS's endpoints need only these (www.amazontrust.com/repository). If a
-certificate is of another authority, `errata.store.connections` loads all.
+AWS's endpoints need only these (www.amazontrust.com/repository). Loading all authorities of a
+system takes as much CPU time as importing everything else that a function needs. If a certificate
+is of another authority, `errata.store.connections` loads all.
 """
 
 # Amazon Root CA 1 to 4, and Starfield Services Root Certificate Authority - G2.

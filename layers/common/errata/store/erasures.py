@@ -7,9 +7,9 @@ EventsTable:
 | erased event | `12` | event id | erased: its issue's id; ttl |
 | receipt | `12#state` | `erasure#<name>` | the numbers of a `Receipt`; newest; ttl |
 
-An erased event leaves a row with its id, because the event was counted. The row prevents that the
-event is counted again if its SDK sends it again, and that `redrive` counts another one in its
-place. It is in no index.
+An erased event leaves a row with its id, because the event was counted. So it is not counted again
+if its SDK sends it again, and `redrive` does not count another one in its place. The row is in no
+index.
 
 Each change is one transaction with the receipt. So the receipt is exact even if the erasure was
 interrupted. `newest` is when the newest of the changed events was received, in milliseconds.

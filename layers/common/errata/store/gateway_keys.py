@@ -144,9 +144,9 @@ def in_plan(plan_id: str) -> set[str]:
 
 
 def made_plans(gateway: Gateway) -> dict[str, str]:
-    """Return the usage plans that the command and the dashboard made for an API: ids and names.
+    """Return the names of the usage plans that command and dashboard made for an API, by id.
 
-    The plans of the default limits are the template's.
+    Leaves out the plans of the default limits, which the template has.
     """
     own = {plan_name(gateway, limit) for limit in (DEFAULT_LIMIT, DSN_LIMIT)}
     return {

@@ -67,7 +67,7 @@ def find_issues(visible: Visible, issue_ids: Iterable[str]) -> list[Issue]:
 
 
 def find_by_prefix(visible: Visible, prefix: str, most: int) -> list[Issue]:
-    """Return up to `most` issues whose ids begin with a text, by id. Access pattern I51."""
+    """Return up to `most` issues whose ids begin with a text, sorted by id. Access pattern I51."""
     found = query(
         TableName=settings().issues_table,
         KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",

@@ -30,7 +30,7 @@ def put_chunk(organization: str, sha1: str, content: bytes) -> None:
 
 
 def chunk_sizes(organization: str, chunks: Iterable[str]) -> dict[str, int]:
-    """Return the sizes of the upload chunks that exist, by SHA-1. One call for each."""
+    """Return the sizes of the upload chunks that exist, by SHA-1. Makes one call for each."""
     wanted = list(dict.fromkeys(chunks))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         sizes = pool.map(partial(_size, organization), wanted)

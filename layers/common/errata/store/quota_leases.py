@@ -69,6 +69,6 @@ def _quota_key(organization: str, month: str) -> TypedItem:
 
 
 def _expiry(month: str) -> int:
-    """Return the row's `ttl` in seconds, long after the month, so that it can be looked up."""
+    """Return the row's `ttl` in seconds: long after the month, so that people can look it up."""
     first = datetime(int(month[:4]), int(month[5:]), 1, tzinfo=UTC)
     return int(first.timestamp()) + _KEPT_S

@@ -50,7 +50,7 @@ def rank(number: int) -> int:
 
 
 def key(order: str, status: str, issue: Issue) -> str:
-    """Return the sort key of the row by which a list of this status, in this order, finds an issue.
+    """Return the sort key of an issue's row for lists of this status and order.
 
     The issue must have the status, or be regressed for `OPEN`.
     """
