@@ -12,7 +12,15 @@ from errata.models.artifact import FetchState, fetch_key
 from errata.models.ids import now_ms
 from errata.outbound import get
 from errata.store import artifacts, clients, map_fetches
-from errata.usecases import compile_maps, fetch_maps, issues, linked_maps, members, sourcemaps
+from errata.usecases import (
+    apply_maps,
+    compile_maps,
+    fetch_maps,
+    issues,
+    linked_maps,
+    members,
+    sourcemaps,
+)
 from functions.fetch_maps.handler import handler as fetch
 from tests.support import stream
 from tests.support.account import Clock, Project
@@ -34,6 +42,7 @@ from tests.support.fresh import clear_cache
 from tests.support.pages import OWNER
 from tests.support.permissions import check
 from tests.support.receiver import Behaviour, drip, file, hang, huge, receiver, reset, response
+from tests.support.source_maps import source_map
 from tests.support.steps import peak_bytes
 from tests.support.visible import visible_in
 
@@ -123,6 +132,21 @@ def test_a_map_is_fetched_once_for_a_release_and_applied_to_all_its_events(busy:
     assert (later["grouping"], later["fingerprint"]) == ("v1", plain["fingerprint"])
     (artifact,) = artifacts.list_artifacts(busy.id)
     assert (artifact.name, artifact.release) == (f"{there.url}/app.js.map?v=1", "shop@1")
+
+
+def test_of_frames_too_far_apart_in_a_large_map_the_innermost_are_original(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply_maps, "_FIRST_BYTES", 100)
+    monkeypatch.setattr(apply_maps, "_MAX_SPAN", 4_000)
+    of = [(0, 10 * at, 0, at, 0) for at in range(1_300)]
+    far = STACK.replace(":101)", ":12001)")
+    with receiver(file(source_map(of, {"src/shop.ts": "line\n" * 1_300}))) as there:
+        send(busy, there.url, minified_stack=far)
+        pump()
+    caller, inner = newest(busy)["frames"]
+    assert (inner["filename"], inner["lineno"]) == ("src/shop.ts", 3)
+    assert "minified" in caller
 
 
 def test_another_release_or_day_has_another_map(busy: Project, clock: Clock) -> None:

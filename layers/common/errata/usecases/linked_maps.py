@@ -70,7 +70,8 @@ def complete(event: Stored, now_ms: int, most_s: float) -> None:
     key = _key(event, url)
     for each in mine:
         each.keys = (key,)
-    apply_maps.apply_to(mine, event.project_id, now_ms, most_s)
+    # Innermost first: these are read if a large map has the others too far away.
+    apply_maps.apply_to(mine[::-1], event.project_id, now_ms, most_s)
     pointer = apply_maps.known_pointers(event.project_id, [key]).get(key)
     why = "" if pointer else _why_not(event, key, url, now_ms)
     late = pointer and pointer.uploaded_at > received_ms(event.id, event.fields) + _LATE_MS
