@@ -11,7 +11,7 @@ from functions.web_api.feedback_schemas import attachment_schema
 from functions.web_api.request import ApiResponse
 
 _NO_ATTACHMENT = "The event has no such attachment."
-# A file is anything that anybody has sent: browsers save it, and show none of it.
+# Anybody may have sent the file, with any content. So browsers must save it, and not show it.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Content-Type": "application/octet-stream",

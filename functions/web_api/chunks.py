@@ -11,7 +11,7 @@ from errata.errors import BadRequestError, BodyTooLargeError
 from errata.protocol.body import decompress
 from errata.usecases.sourcemaps import MAX_CHUNK_BYTES
 
-# What gzip cannot make smaller it makes larger, by 5 bytes in 16 KB. The form has headers.
+# gzip makes data that it cannot compress larger, by 5 bytes in 16 KB. The form adds headers.
 MAX_BODY_BYTES = MAX_CHUNK_BYTES + 16 * 1024
 _MAX_HEAD_BYTES = 4 * 1024
 # The name of the form's field says whether a chunk is compressed.
@@ -21,7 +21,7 @@ _NOT_A_FORM = "Send the chunk as a file in a form: multipart/form-data."
 
 @dataclass(frozen=True, slots=True)
 class SentChunk:
-    """An upload chunk, decompressed. `name` is its SHA-1, as the sender says."""
+    """An upload chunk, decompressed. `name` is its SHA-1, according to the sender."""
 
     name: str
     content: bytes

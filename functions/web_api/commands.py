@@ -25,13 +25,13 @@ _PROJECT = "/api/0/projects/<organization>/<project>/commands"
 
 
 class Options(BaseModel):
-    """Base of the options of a command: none is unknown, and none is coerced."""
+    """Base of the options of a command. Forbids unknown options, and coerces none."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class QueryOptions(BaseModel):
-    """As above, of a command that only reads. They are texts in the query of a GET request."""
+    """Base of the options of a command that only reads. Coerces the texts of the query."""
 
     model_config = ConfigDict(extra="forbid")
 

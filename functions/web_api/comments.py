@@ -49,7 +49,7 @@ def list_(context: Context, issue: str, organization: str = "") -> ApiResponse:
 
 
 def add(context: Context, issue: str, organization: str = "") -> ApiResponse:
-    """Add a comment to an issue. The same `Idempotency-Key` adds one only."""
+    """Add a comment to an issue. Requests with the same `Idempotency-Key` add one comment."""
     form, found = context.read(CommentForm), find_issue(context, issue, organization)
     comment = comments.add(
         found.project,
@@ -125,7 +125,7 @@ def _at(comment: str) -> int:
 
 
 def _token(context: Context) -> str:
-    """Return what makes a comment that is sent twice the same one."""
+    """Return a token that is the same for a request sent again, so that it adds one comment."""
     key = context.request.headers.get("idempotency-key", "")
     if not _KEY.fullmatch(key):
         return secrets.token_hex(8)

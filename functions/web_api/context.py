@@ -23,7 +23,7 @@ from errata.usecases.projects import operator_access
 from errata.usecases.visible import find_visible
 from functions.web_api.request import ApiRequest
 
-# Issues are changed by their ids, or by a search. `functions.web_api.chunks` reads upload chunks.
+# Enough to change many issues by their ids. Releases and upload chunks have limits of their own.
 MAX_BODY_BYTES = 256 * 1024
 _NO_ORGANIZATION = "This organization does not exist, or the token is not for it."
 _NO_PROJECT = "This project does not exist, or the token does not see it."

@@ -84,7 +84,7 @@ def _exceptions(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _parsed(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the exception of an event that an SDK did not send, with its trace parsed."""
+    """Return the exceptions of an event without structured ones, from its class and stack trace."""
     kind, message = _text(fields.get("exception_class")), _text(fields.get("message"))
     stack = fields.get("stack_trace") or fields.get("minified_stack")
     trace = parse_trace(stack) if isinstance(stack, str) else None

@@ -58,7 +58,7 @@ class EventMetadata(Schema):
 
 
 class EventSchema(Schema):
-    """An event in a list. `eventID` is the SDK's, or else Errata's, as `id` always is."""
+    """An event in a list. `id` is Errata's id. `eventID` is the SDK's, or else Errata's."""
 
     id: str
     event_id: Annotated[str, Field(alias="eventID")]

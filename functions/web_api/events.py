@@ -94,7 +94,7 @@ def _named(found: FoundIssue, event: str) -> Stored | None:
 
 
 def _newest(found: FoundIssue) -> Stored | None:
-    """Return the newest event of an issue: the one that was counted last, or else of the index."""
+    """Return the newest event of an issue: the one counted last, or else the index's newest."""
     issue, visible = found.issue, found.visible
     if event := next(read_events.each(visible, [issue.last_event]), None):
         return event
@@ -131,9 +131,9 @@ def _details(
 def _page(
     context: Context, newest: Newest, groups: dict[str, str], project: Project | None = None
 ) -> ApiResponse:
-    """Return a page of events. Each is unpacked by itself, because it may be large.
+    """Return a page of events. They are unpacked one at a time, because each may be large.
 
-    `groups` has the ids of issues in the API by their own ids. Those of a `project` are read.
+    `groups` has the ids of issues in the API, by their own ids. With `project`, these are read.
     """
     text, _ = queries.translated(context.query.get("query", ""))
     events = MatchingEvents(newest, parse_terms(text, EVENT_KEYS)).events
@@ -164,7 +164,7 @@ def _page(
 
 
 def _groups(visible: Visible, project: Project, issue_ids: Iterable[str]) -> dict[str, str]:
-    """Return the ids in the API of issues. That of a merged one is its head's."""
+    """Return the ids of issues in the API, by their own ids. A merged issue has its head's id."""
     found = {each.id: each for each in find_issues(visible, issue_ids)}
     heads = {each.merged_into for each in found.values() if each.merged_into} - found.keys()
     found |= {each.id: each for each in find_issues(visible, heads)} if heads else {}

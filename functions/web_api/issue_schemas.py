@@ -170,7 +170,7 @@ def project_of(project: Project) -> ProjectOfIssue:
 
 @dataclass(frozen=True, slots=True)
 class IssueContext:
-    """What is said beside an issue: its project, the dashboard's URL, and the time of the read."""
+    """What a schema needs besides an issue: project, dashboard's URL, and the time of the read."""
 
     project: Project
     dashboard_url: str
@@ -182,7 +182,7 @@ def issue_schema(
 ) -> IssueSchema:
     """Return an issue as lists have it.
 
-    `period` is for which time it has the numbers of events: `24h`, `14d`, or "" for none.
+    `period` is the time for which events are counted: `24h`, `14d`, or "" for none.
     """
     return IssueSchema(**_parts(about, issue, assigned), stats=_stats(issue, about.now_ms, period))
 
@@ -209,7 +209,7 @@ def issue_details(
 
 
 def api_id(project: Project, issue: Issue) -> str:
-    """Return the id of an issue in the API. That of an issue without a number is its own id."""
+    """Return the id of an issue in the API. For an issue without a number, this is its own id."""
     return issue_id_of(project.id, issue.number) if issue.number else issue.id
 
 

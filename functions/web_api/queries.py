@@ -1,4 +1,4 @@
-"""Read the query of a request in Sentry's words, in the grammar of our own search.
+"""Translate queries from the grammar of Sentry's search into that of our own.
 
 Source: Sentry's documentation, "Search" and "Issue Properties". Our grammar is in docs/search.md.
 """
@@ -43,7 +43,7 @@ _KEYS = {
 _HAS = {"user": "user.id", "server_name": "server"}
 _STATES = {"muted": "ignored", "archived": "ignored", "escalating": "rising", "ongoing": "open"}
 _TIMES = ("last-seen", "first-seen")
-# Of these, Errata has one value: what it stores are errors.
+# Keys of which Errata has only one value, because all its events are errors.
 _KINDS = ("event.type", "issue.category", "issue.type", "error.type")
 _ERRORS = ("error", "default")
 _TEXTS = ("message", "title", "issue")
@@ -85,13 +85,13 @@ def asked(context: Context, retention_ms: int, *, of_project: bool = False) -> I
     ]
     if not of_project:
         more += _within(context, retention_ms)
-    # Of one status, a list is cheaper than a search.
+    # More terms make it a search, which costs more than the list of one status.
     query = replace(query, terms=(*query.terms, *more)) if more else query
     return IssueRequest(query, tuple(projects))
 
 
 def period_of(context: Context, name: str = "statsPeriod") -> str:
-    """Return for which time the numbers of events are asked: `24h`, `14d`, or "" for none."""
+    """Return the time for which events are to be counted: `24h`, `14d`, or "" for none."""
     given: str = context.query.get(name, "24h")
     return "24h" if given == "auto" else given if given in PERIODS else "24h"
 
@@ -169,7 +169,7 @@ def sorted_by(query: IssueQuery, sort: str) -> IssueQuery:
 
 
 def since_ms(context: Context) -> int:
-    """Return from when on events are asked for by `statsPeriod`, in milliseconds; 0 for all.
+    """Return the start of the `statsPeriod` in milliseconds, 0 if there is none.
 
     Raises:
         InvalidInputError: it is no period.

@@ -53,7 +53,7 @@ def create_of_project(context: Context, organization: str, project: str) -> ApiR
 
 
 def update(context: Context, organization: str, version: str) -> ApiResponse:
-    """Say when a release was released, or its URL."""
+    """Set the URL of a release, or when it was released."""
     form = context.read(ReleaseUpdate, _MAX_BODY_BYTES)
     named = context.projects(organization, form.projects or [])
     known = _find(context, organization, version, [])
@@ -65,7 +65,7 @@ def update(context: Context, organization: str, version: str) -> ApiResponse:
 def update_of_project(
     context: Context, organization: str, project: str, version: str
 ) -> ApiResponse:
-    """Say when a release of a project was released, or its URL."""
+    """Set the URL of a release of a project, or when it was released."""
     form = context.read(ReleaseUpdate, _MAX_BODY_BYTES)
     return _update(context, [context.project(organization, project)], version, form, [])
 
@@ -93,7 +93,7 @@ def list_deploys(context: Context, organization: str, version: str) -> ApiRespon
 
 
 def deploy(context: Context, organization: str, version: str) -> ApiResponse:
-    """Say that a release was deployed to an environment. The same deploy is added once."""
+    """Record that a release was deployed to an environment. The same deploy is recorded once."""
     form = context.read(DeployForm)
     context.must_release()
     wanted = announced.deploy(
@@ -119,7 +119,7 @@ def no_commits(context: Context, organization: str, version: str) -> ApiResponse
 
 
 def no_release_before(context: Context, organization: str, version: str) -> ApiResponse:
-    """Return the release before with commits: there is none. Errata knows no commits."""
+    """Return the previous release with commits: none. Errata knows no commits."""
     context.check_organization(organization)
     return ApiResponse({})
 
@@ -240,7 +240,7 @@ def _ms(at: datetime | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """Where a page of releases starts: in a part, which has some projects.
+    """Where a page of releases starts. The list comes in parts: each has those of some projects.
 
     Attributes:
         offset: how many releases of the part were shown before.

@@ -14,10 +14,10 @@ from functions.web_api.found import find_issue
 from functions.web_api.request import ApiResponse
 from functions.web_api.tag_schemas import TagKey, TagValue
 
-# A sender may give each event other tags. No more are counted.
+# Most keys and values that are counted: a sender may give each event different tags.
 _MAX_KEYS, _MAX_VALUES = 100, 1_000
 _TOP = 10
-# Sentry's names of what is no tag, but looks like one.
+# Sentry's names for fields that it shows like tags.
 _NAMES = {"server": "server_name", "system": "os"}
 
 
@@ -30,7 +30,7 @@ class _Value:
 
 @dataclass(slots=True)
 class _Counts:
-    """The values of tags among events, by key and value. A tag comes before a field of its name."""
+    """Values of tags and fields of events, by key and value. A tag hides a field of its name."""
 
     tags: dict[str, dict[str, _Value]] = field(default_factory=dict)
     fields: dict[str, dict[str, _Value]] = field(default_factory=dict)

@@ -10,12 +10,12 @@ from functions.web_api.context import Context
 from functions.web_api.request import ApiResponse
 from functions.web_api.upload_schemas import AssembleForm, AssemblySchema, UploadOptions
 
-# The upload of a bundle for several projects is as far as that for the slowest one.
+# A bundle for several projects has the first of these states that one of the projects has.
 _ORDER = ("error", "not_found", "created", "assembling", "ok")
 
 
 def options(context: Context, organization: str) -> ApiResponse:
-    """Say how to upload chunks, and where to."""
+    """Return how and where to upload chunks."""
     context.check_organization(organization)
     path = f"/api/0/organizations/{organization}/chunk-upload/"
     return ApiResponse(UploadOptions(url=context.request.web_url + path))
@@ -31,7 +31,7 @@ def put_chunk(context: Context, organization: str) -> ApiResponse:
 
 
 def assemble(context: Context, organization: str) -> ApiResponse:
-    """Have a bundle compiled whose chunks are uploaded, and say how far it is.
+    """Start to compile a bundle whose chunks are uploaded, and return how far it is.
 
     A build asks again until the state is `ok` or `error`.
     """
