@@ -8,7 +8,7 @@ from functions.dashboard.text import fit, indented, weight
 
 @dataclass(slots=True)
 class ByteBudget:
-    """Number of bytes that may still be shown. The first sections that ask get them.
+    """Number of bytes that may still be shown. Sections get them in the order in which they ask.
 
     `within` is the budget that this one is a share of: bytes taken here are taken there, too.
     """
@@ -22,7 +22,7 @@ class ByteBudget:
         return ByteBudget(most, within=self)
 
     def take(self, value: Any, most: int = 4_000) -> str:
-        """Return as much of a text as fits, at most `most` characters. A cut text is marked."""
+        """Return as much of a text as fits, at most `most` characters. A cut text ends in “…”."""
         text = value if isinstance(value, str) else _text(value, most)
         short = fit(text, most, self._available())
         self._spend(weight(short))

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 
 def sparkline(counts: Sequence[int]) -> Markup:
-    """Draw bars, one per day, the last one today: 84 by 20, as thick lines of one path."""
+    """Draw a bar for each day, the last one for today: 84 by 20, as thick lines of one path."""
     most = max(counts, default=0) or 1
     step = 84 // max(1, len(counts))
     path = "".join(
@@ -21,7 +21,7 @@ def sparkline(counts: Sequence[int]) -> Markup:
     ).format(label, path)
 
 
-# The heights of runs: what has failed is tall. What is missing or not over is hollow.
+# Heights of the bars of runs: failed and missed ones are tall, missed and unfinished ones hollow.
 _SOLID, _HOLLOW = {"ok": 8, "error": 16, "timeout": 16}, {"in_progress": 8, "missed": 16}
 
 
@@ -76,10 +76,11 @@ def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
     ).format(height, total, len(days), most if total else 0, bars)
 
 
-# The issue's chart, in pixels: the tops of the bars below one line of names and below two, the
-# axis, the line of texts.
+# Pixels from the top of the issue's chart: the highest bar below one line of release names, the
+# same below two lines, the axis, and the line of texts.
 _TOP, _LOWER_TOP, _AXIS, _BELOW = 16, 30, 104, 121
-# In per cent of the chart on a screen with two columns: a character, and the text at the left.
+# Widths in per cent of the chart, on a screen with two columns: a character, and the text at the
+# top left (usual and peak). The text is left out if the name of a release would cover it.
 _CHARACTER, _SAID = 1.0, 30
 _TEXT = Markup('<text x="{}%" y="{}" text-anchor="{}" data-bar="{}">{}</text>')
 _NOW = Markup('<text x="100%" y="{}" text-anchor="end">now, {}</text>')

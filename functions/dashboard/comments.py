@@ -22,34 +22,34 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _OFF = ("html_block", "html_inline", "image", "reference")
-# Quotes and lists in each other.
+# Levels of nested quotes and lists.
 _MAX_NESTING = 12
 _URL = re.compile(r"https?://[^\s<>\"'`]{1,2000}")
 _AFTER_URL = ".,;:!?)]}*_~"
-# Headings of a comment are no headings of the page.
+# Headings of a comment become bold text: the page has its own headings.
 _PLAIN_TAGS = {"heading_open": "<p><strong>", "heading_close": "</strong></p>\n"}
 
 
 def shown_activity(
     entries: Iterable[Activity], budget: ByteBudget
 ) -> list[tuple[Activity, Markup | None]]:
-    """Return activity, each entry with its comment as HTML; None if that does not fit."""
+    """Return each entry with its comment as HTML, None if it has none or it does not fit."""
     return [(each, shown_comment(each, budget) if each.text else None) for each in entries]
 
 
 def shown_comment(comment: Activity, budget: ByteBudget) -> Markup | None:
     """Return the text of a comment as HTML, None if it needs more than the budget has."""
     if len(comment.text) > budget.left:
-        return None  # parsing takes time, too: 0.2 s for 10,000 characters that want it to
+        return None  # parsing is slow, too: up to 0.2 s for 10,000 characters
     html = _rendered(comment.text, comment.mentions)
     if budget.pays(len(html.encode())):
         return html
-    budget.pays(len(comment.text))  # for the time, so that a page parses few of such comments
+    budget.pays(len(comment.text))  # for the time: a page must not parse many such comments
     return None
 
 
 def _rendered(text: str, mentions: Sequence[str]) -> Markup:
-    # What a reader cannot see is shown by its code, as everywhere.
+    # Invisible characters are shown by their codes, as on every page.
     # S704: the parser lets no HTML through, and escapes all texts.
     return Markup(_markdown().render(visible(text), {"mentions": mentions}))  # noqa: S704
 
@@ -90,7 +90,7 @@ def _mention(tokens: "Sequence[Token]", index: int, *_: Any) -> str:
 
 
 def _find_mentions(state: Any) -> None:
-    """Make links of URLs, and mentions of the names that the comment has recorded."""
+    """Turn URLs into links, and the names that the comment has recorded into mentions."""
     for block in state.tokens:
         if block.type != "inline":
             continue

@@ -56,9 +56,9 @@ def act(
     actions: Mapping[str, Action],
     again: Callable[[RequestContext, Failed], PageResponse],
 ) -> PageResponse:
-    """Run the action of a form. If it is refused, show the page `again` with the error.
+    """Run the action of a form. If it is refused, return the page with the error (`again`).
 
-    A restored form is only shown again.
+    A form that the sign-in page has kept is only shown again.
 
     Raises:
         BadRequestError: the form has none of the actions.
@@ -239,5 +239,5 @@ def organization_routes(
 
 
 def done(ctx: RequestContext, said: str) -> PageResponse:
-    """Lead back to the page of a form, which then has the text `said` (see `settings_page`)."""
+    """Redirect to the page of a form, which shows the text named `said` (see `settings_page`)."""
     return redirect(f"{ctx.request.root}{ctx.request.path.strip('/')}?said={said}")

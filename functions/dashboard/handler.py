@@ -48,7 +48,7 @@ def _to_sign_in(request: web.PageRequest, at_ms: int) -> web.PageResponse:
         # htmx would insert the sign-in form into the page. This header makes it reload the page.
         response = web.PageResponse(status=401, headers={"HX-Refresh": "true"})
     elif request.kept or request.too_long_to_keep:
-        from functions.dashboard.pages import sign_in  # as a page, only when it is shown
+        from functions.dashboard.pages import sign_in  # pages are imported when they are shown
 
         response = sign_in.ask_again(request, at_ms)
     else:

@@ -16,8 +16,8 @@ from functions.dashboard.render import clip, last_days, last_hours
 from functions.dashboard.text import breakable, weight
 
 CHART_HOURS, CHART_DAYS = 24, 14
-# Charts, badges and texts, in bytes: what each row of a full page has, whatever the others contain,
-# so that fifty rows stay below 60 KB. A row gets more if others need less.
+# Bytes for the charts, badges and texts of a row. Each row of a full page gets at least
+# `ROW_BYTES`, and more if others need less. So fifty rows stay below 60 KB.
 ROW_BYTES, _MOST_ROW_BYTES, _ROWS = 420, 900, 50
 _BADGE_BYTES, _FACE_BYTES = 50, 70
 # Charts are drawn ten units high. The style sheet enlarges them.
@@ -99,7 +99,7 @@ def _chart(buckets: Buckets, now_ms: int, *, rising: bool) -> Markup:
     hot = Markup("")
     if rising:
         high = max(RISING_EVENTS, RISING_FACTOR * buckets.usual_hour(now_ms))
-        # The last hour is in the last two of the chart's.
+        # The last sixty minutes are in the chart's last two hours.
         late = [count if count >= high else 0 for count in hours[-2:]]
         only = [0] * (CHART_HOURS - 2) + (late if any(late) else [0, hours[-1]])
         hot = Markup('<path class="hot" d="{}"/>').format(_steps(only, max(hours)))

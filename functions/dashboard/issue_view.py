@@ -1,4 +1,4 @@
-"""The composition of an issue's page: its head, its summary, one event, all events."""
+"""Compose an issue's page: its head, its summary, one event, and what all events have in common."""
 
 import secrets
 from collections.abc import Sequence
@@ -28,17 +28,17 @@ from functions.dashboard.web import PageResponse
 
 CHART_HOURS, CHART_DAYS = 24, 30
 TITLE_BYTES = 3_000
-# Of all comments beside an event. Longer ones lead to the page of the activity.
+# Bytes of all comments beside an event. Those that do not fit are on the page of the activity.
 COMMENTS_BYTES = 6_000
 _MOST_MARKS = 6
-# Events of a day from which the chart of hours says more than that of days.
+# With so many events in a day, the chart of hours says more than the chart of days.
 _HOURS_FROM = 10
 
 
 def composed(ctx: RequestContext, view: IssueView, event_id: str = "") -> PageResponse:
     """Return the page of an issue with one of its events.
 
-    `event_id`: of an event that the reader has already. It was not read, and is left out.
+    `event_id`: the event that the browser already shows. It is not read, and left out.
     """
     args = ctx.request.args
     event = (

@@ -18,7 +18,7 @@ _ENVIRONMENTS, _NAME = 6, 40
 # How many characters of a refused query are shown before and after the problem.
 _AROUND = 60
 SORT_NAMES = tuple(zip(SORTS, ("Last seen", "First seen", "Events", "Users"), strict=True))
-# Of one project.
+# Only the list of one project has this order.
 RISING_FIRST = (RISING, "Rising first")
 EXAMPLES = (
     ("is:open", "resolved, regressed, ignored, new, rising, quiet"),
@@ -37,7 +37,8 @@ EXAMPLES = (
 def built_in_views(terms: Sequence[Term], sort: str) -> list[tuple[str, str, bool]]:
     """Return name and link of each built-in view, and whether it is shown.
 
-    A view changes the states of the query. If this is long, it only keeps the scope.
+    A view replaces the states in the query and keeps the rest. Of a long query, it keeps only the
+    scope.
     """
     kept = terms if len(query_text(terms)) <= LONG else parse_terms(with_scope((), scope_of(terms)))
     return [

@@ -79,7 +79,7 @@ class RequestContext:
         """Return the project that the page is about.
 
         Raises:
-            NotFoundError: it does not exist, or the user must not see it.
+            NotFoundError: it does not exist, or the user may not see it.
         """
         if self.project_or_none is None:
             raise NotFoundError("This project does not exist, or none of your teams sees it.")
@@ -107,7 +107,7 @@ class RequestContext:
         return self.user.role_in(self.project.organization)
 
     def may(self, right: IssueRight) -> bool:
-        """Return whether the user may settle or delete issues of the project."""
+        """Return whether the user may settle, delete or merge issues of the project."""
         return has_right(self.role, right)
 
     @property
@@ -323,7 +323,7 @@ def _check(request: PageRequest, expected: str) -> None:
 def _is_our_form(request: PageRequest) -> bool:
     """Return whether a form comes from one of our pages, although its session has ended.
 
-    Old browsers do not send where it comes from. There, the cookie must still be there.
+    Old browsers do not send where a form comes from. They must still have the session's cookie.
     """
     if "sec-fetch-site" in request.headers:
         return request.headers["sec-fetch-site"] == "same-origin"

@@ -30,7 +30,7 @@ def exact(value: Any) -> Markup:
 
 
 def breakable(text: str) -> Markup:
-    """Return a path or a dotted name that may be broken behind its parts, if it is long."""
+    """Return a path or a dotted name. If it is long, its lines may break after its parts."""
     if len(text) <= _MAX_UNBROKEN:
         return escape(visible(text))
     parts = _PART.split(text, _MOST_BREAKS)
@@ -45,8 +45,8 @@ def weight(text: str) -> int:
 def indented(value: Any, most: int, *, ascii_only: bool = False) -> str:
     """Return a value as indented JSON. Stop at the first part that makes it longer than `most`.
 
-    The spaces may need far more memory than the value: each line of a value that is 200 levels
-    deep starts with 400.
+    The indentation may need far more memory than the value: 200 levels deep, each line starts with
+    400 spaces.
     """
     encoder = json.JSONEncoder(ensure_ascii=ascii_only, indent=2, default=str)
     parts, size = [], 0

@@ -123,7 +123,9 @@ class PageResponse(Response):
 
 
 def redirect(to: str, status: int = 303) -> PageResponse:
-    """Redirect to a URL relative to this one: by GET, with status 307 by the same method and body.
+    """Return a redirect to a URL relative to this one. Browsers follow it with GET.
+
+    With status 307, they send the same method and body again.
 
     Source: RFC 9110, 15.4.4 and 15.4.8.
     """

@@ -128,9 +128,9 @@ def request(sent: Any, budget: ByteBudget) -> dict[str, Any]:
 
 
 def request_line(fields: Mapping[str, Any]) -> str:
-    """Return what was asked of the application, such as `GET /checkout`. "" if it is not known.
+    """Return the method and path of the request, such as `GET /checkout`. "" if not known.
 
-    The URL is without its host and query, which the request itself has.
+    The host and the query are left out: the section of the request has them.
     """
     context = fields.get("context")
     sent = context.get("request") if isinstance(context, dict) else None
@@ -150,7 +150,7 @@ def response_status(fields: Mapping[str, Any]) -> str:
 
 
 def _object(sent: Any) -> Any:
-    """Return a list of pairs as an object, which SDKs may send for headers and cookies."""
+    """Return a list of pairs, which SDKs may send, as an object. Other values stay as they are."""
     if isinstance(sent, list) and all(isinstance(each, list) and len(each) == 2 for each in sent):
         return {str(name): value for name, value in sent}
     return sent

@@ -65,7 +65,10 @@ _LANGUAGES = {
 
 
 def shown_event(event: Stored, *, raw: bool, opened: bool) -> dict[str, Any]:
-    """Return what the page shows of an event. `raw`: its traces as texts. `opened`: all frames."""
+    """Return what the page shows of an event.
+
+    `raw`: show the stack traces as texts. `opened`: all frames start open.
+    """
     fields = event.fields
     by_name: Mapping[str, Any] = fields
     budget = ByteBudget(BYTE_BUDGET)
@@ -101,7 +104,7 @@ def shown_event(event: Stored, *, raw: bool, opened: bool) -> dict[str, Any]:
 
 
 def _gist(fields: StoredEvent) -> Iterator[tuple[str, Any, str, Any]]:
-    """Yield what happened to whom, in a line: name, text, and the key and value of a search."""
+    """Yield the parts of the summary line: name, text, and the key and value of a search."""
     by_name: Mapping[str, Any] = fields
     user, url = user_name(fields), page_url(fields)
     yield "Request", metadata.request_line(fields), "url" if url else "", url
@@ -124,7 +127,7 @@ def _sections(fields: StoredEvent, raw: bool, opened: bool, budget: ByteBudget) 
         stack = stack or trace_text(found, most=MAX_FRAMES)
         found = ()
     texts = {name: fields.get(name) for name in STACK_TEXTS}
-    # Frames of a source map stand for the minified stack. The other text is shown beside them.
+    # If frames from a source map replace the minified stack, the stack is shown as a text, too.
     mapped = bool(found and fields.get("frames") and fields.get("minified_stack"))
     texts = {name: each for name, each in texts.items() if each and (mapped or each != stack)}
     threads = structured.threads(fields)
@@ -165,7 +168,7 @@ def _sections(fields: StoredEvent, raw: bool, opened: bool, budget: ByteBudget) 
 
 
 def _cause(found: Sequence[ExceptionTrace], budget: ByteBudget) -> dict[str, Any] | None:
-    """Return the root cause among exceptions, and which one it is. None if there is one only."""
+    """Return the root cause and its index. None if it is the main exception, or has no title."""
     at = root_cause(found)
     if not at or not found[at].title:
         return None
@@ -194,7 +197,10 @@ def _numbers(
     found: Sequence[ExceptionTrace],
     threads: Sequence[Any],
 ) -> dict[str, Any]:
-    """Return how many exceptions, threads and breadcrumbs there are that sections leave out."""
+    """Return how many exceptions and threads are left out, and numbers of breadcrumbs.
+
+    These are how many were sent, and how many of each group are shown.
+    """
     crumbs = sent["breadcrumbs"]
     groups = [each["group"] for each in sections["breadcrumbs"]]
     return {

@@ -33,10 +33,10 @@ _MARKUP_OF_A_LINE = 12
 _VARIABLES_OF_A_FRAME = 3_000
 # How an exception relates to the one that it led to, in a chain without branches.
 _LED_TO = ("caused by", "during handling of")
-# Minified code has a mark in the name of its file, or few lines, which are long.
+# Minified code has `.min` in the name of its file, or few and long lines.
 _MINIFIED = re.compile(r"\.min\.m?js\b")
 _MINIFIED_FROM = 300  # column
-# Mechanisms without information: an SDK caught an exception.
+# Mechanisms that only say that an SDK caught an exception.
 _USUAL = ("generic", "chained", "")
 _NAME = re.compile(r"[^\W\d]\w*")
 _MAX_NAMED = 1_000
@@ -69,7 +69,8 @@ class Variable(NamedTuple):
 class ShownFrame:
     """A frame. Its code and variables are added later, within the byte budget.
 
-    `sent` is where it was before a source map was applied, `note` why none was, or what to know.
+    `sent` is its location before a source map was applied. `note` says why none was applied, or
+    what else is worth knowing about the frame.
     """
 
     frame: Frame
@@ -98,7 +99,7 @@ class FrameRun:
 class ShownException:
     """An exception with its frames in runs. `more` frames did not fit.
 
-    For an exception after the main one, `mechanism` and `handled` are set only if they differ.
+    For other exceptions than the main one, `mechanism` and `handled` are set only if they differ.
     `depth` is the number of exception groups around it.
     """
 
@@ -123,7 +124,7 @@ class ShownThread:
 
 
 def root_cause(traces: Sequence[ExceptionTrace]) -> int:
-    """Return which exception was raised first and led to the main one: 0 if none did."""
+    """Return the index of the exception that was raised first and led to the main one, or 0."""
     at = 0
     while at + 1 < len(traces) and traces[at + 1].relation in _LED_TO and not traces[at + 1].depth:
         at += 1
@@ -189,7 +190,7 @@ class Traces:
         return shown
 
     def fill_libraries(self, budget: ByteBudget) -> None:
-        """Add the code to frames without any, if all of it fits."""
+        """Add code to the frames that have none, until the budget is nearly used up."""
         for frame in self._frames:
             if not frame.code and budget.left > 1_500:
                 _fill_code(frame, budget)

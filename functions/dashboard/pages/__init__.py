@@ -67,7 +67,7 @@ _MODULES = [(path.split("/"), module) for module, paths in PATHS.items() for pat
 
 
 def load(path: str) -> None:
-    """Import the modules of all pages that a path such as `/projects/1/issues` may be of."""
+    """Import the modules whose pages may have this path, such as `/projects/1/issues`."""
     sent = path.removeprefix("/").split("/")
     for parts, module in _MODULES:
         if len(parts) == len(sent) and all(

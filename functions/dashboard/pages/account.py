@@ -1,4 +1,4 @@
-"""What members set for themselves: their name, time zone and theme."""
+"""What members set for themselves: their name, time zone, theme and alerts."""
 
 from collections.abc import Mapping
 from typing import Any

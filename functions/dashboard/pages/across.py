@@ -30,14 +30,14 @@ from functions.dashboard.text import weight
 from functions.dashboard.web import PageResponse, redirect
 
 _DEFAULT = "is:open"
-# A page with many projects may read 600 units, and with terms 2,500. An open one costs at most $2 a
-# month.
+# Seconds after which an open list refreshes, without and with terms. With many projects, it reads
+# up to 600 units, and 2,500 with terms. So an open page costs at most $2 a month.
 _REFRESH_S, _REFRESH_NARROW_S = 180, 900
-# Bytes of a row, besides its project.
+# Bytes of a row without the name of its project, and characters of this name.
 _ROW_BYTES, _NAME = ROW_BYTES - 60, 40
-# In bytes: those of the member's own views, and of the markup of one.
+# Bytes of the member's own views, and of the markup of one.
 _VIEWS_BYTES, _VIEW_MARKUP = 1_700, 60
-# Their rows have no boxes to select them.
+# The keys of this list. Its rows have no checkboxes, so no key selects an issue.
 _KEYS = (
     ("j k", "next and previous issue"),
     ("o Enter", "open the issue"),

@@ -28,7 +28,7 @@ from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import PageResponse
 
 ATTEMPTS = 20
-# Attempts to webhooks are among those that are read.
+# Attempts that are read for a page. It leaves out those to webhooks, so these are more.
 _READ = 50
 _SAID = {
     "rule": "Rule added. It takes effect within 30 seconds.",
@@ -36,7 +36,10 @@ _SAID = {
     "removed": "Rule removed.",
     "muted": "Muted. Alerts of that time are not sent later.",
     "unmuted": "Not muted any more.",
-    "channel": "Channel added. Send it a test. A stranger's mail address must be confirmed first.",
+    "channel": (
+        "Channel added. Send it a test. An e-mail address that is not a member's must be confirmed"
+        " first."
+    ),
     "channel-removed": "Channel removed, also from the rules.",
     "enabled": "Channel enabled.",
     "sent": "Sent. Reload the page in a moment to see the response below.",
@@ -59,7 +62,7 @@ MUTES = {3_600: "For 1 hour", 86_400: "For 24 hours", 7 * 86_400: "For 7 days"}
 
 @dataclass(frozen=True, slots=True)
 class ShownDelivery:
-    """An attempt as the page shows it: what was told, and the page of its issue, if it was one."""
+    """An attempt as the page shows it: what it said, and its issue if it was about one issue."""
 
     attempt: Attempt
     what: str

@@ -13,7 +13,7 @@ from functions.dashboard.web import PageResponse, redirect
 
 @get("projects/<project:project_id>/issues/<issue:issue_id>/assign")
 def show(ctx: RequestContext) -> PageResponse:
-    """Show whom the issue can be assigned to. For htmx, only the buttons."""
+    """Show the members and teams that the issue can be assigned to. For htmx, only the buttons."""
     return _page(ctx)
 
 

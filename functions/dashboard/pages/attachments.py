@@ -13,7 +13,7 @@ _SAID = {
     "on": "Saved. Attachments are kept with their events.",
     "off": "Saved. Attachments are dropped.",
 }
-# A file is anything that anybody has sent: browsers save it, and show none of it.
+# Anybody may have sent the file, with any content. So browsers must save it, and not show it.
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox",

@@ -71,7 +71,7 @@ def _searched(ctx: RequestContext, issue: Issue | None) -> PageResponse:
     members = issue.members if issue else ()
     newest = Newest(ctx.visible, issue.id if issue else "", before, members)
     found = MatchingEvents(newest, terms)
-    # As summaries: a page of whole events may take 20 times 20 MB.
+    # Keep only summaries: a page of whole events may take 20 times 20 MB.
     matching = (replace(each, fields=summary(each.fields)) for each in found.events)
     events = list(islice(matching, EVENTS_A_PAGE))
     return _page(

@@ -28,7 +28,7 @@ def show(ctx: RequestContext) -> PageResponse:
 
 @get("projects/<project:project_id>/events/<event:event_id>/json")
 def raw_json(ctx: RequestContext) -> PageResponse:
-    """Return the event as the read API does."""
+    """Return the event as JSON, in the form of the read endpoint."""
     if own := _own_url(ctx):
         return redirect(f"{own}/json")
     event = _event(ctx)

@@ -11,7 +11,7 @@ _A_PAGE = 50
 
 @get("projects/<project:project_id>/feedback")
 def show(ctx: RequestContext) -> PageResponse:
-    """Show the page. With `?before`, what is older than that feedback."""
+    """Show the feedback of a project. With `?before`, only what is older than that feedback."""
     before = ctx.request.args.get("before", "")[:40]
     found = feedback.newest(ctx.visible, _A_PAGE, before)
     rows = shown_feedback(found, OF_A_PAGE)

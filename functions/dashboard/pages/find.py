@@ -11,15 +11,15 @@ from functions.dashboard.web import PageResponse, redirect
 
 _MOST = 50
 _BYTES, _MARKUP_OF_A_LINK = 40_000, 100
-# An id is looked for in so many of the reader's organizations. Each takes a few calls.
+# How many of the reader's organizations are searched for an id. Each takes a few calls.
 _LOOKED_INTO = 3
 
 
 @get("find")
 def find(ctx: RequestContext) -> PageResponse:
-    """Redirect to what an id names, or to the search in the reader's organization.
+    """Redirect to the issue or event that an id names, or to the search in an organization.
 
-    A reader of several chooses one.
+    A reader who has several organizations chooses one.
     """
     text = ctx.request.args.get("text", "").strip()
     names = sorted(ctx.user.memberships, key=project_list.age)

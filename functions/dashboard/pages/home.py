@@ -14,7 +14,7 @@ from functions.dashboard.web import PageRequest, PageResponse, redirect
 
 PROJECT_ID = re.compile(r"[0-9]{1,12}")
 _AFTER = re.compile(r"(default|[0-9]{1,12})\.[0-9]{0,12}")
-# In bytes. A row's name, title and short id; what the verdict names.
+# Bytes of a row's name, title and short id, and of the projects that the verdict names.
 _ROW_BYTES = 420
 _VERDICT_BYTES = 600
 _MENU_BYTES = 12_000

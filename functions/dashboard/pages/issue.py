@@ -68,7 +68,8 @@ def not_modified(request: PageRequest, now_ms: int) -> PageResponse | None:
 def refresh(ctx: RequestContext) -> PageResponse:
     """Return the page without its event, for htmx, which takes the parts that may have changed.
 
-    `event` is the event that the page shows. It stays. Somebody who opens this sees the issue.
+    `?event` is the event that the page goes on showing. A browser that opens this URL is
+    redirected to the issue.
     """
     event_id, issue_id = ctx.request.args.get("event", ""), ctx.request.ids["issue_id"]
     if not (ctx.request.partial and UUID.fullmatch(event_id)):

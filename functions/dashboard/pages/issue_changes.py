@@ -17,14 +17,14 @@ from functions.dashboard.web import PageResponse, redirect
 # Seconds that a request works for somebody without scripts: the function has 25, and its last slice
 # may take a few. A script sends a request for each slice and waits itself, which costs nothing.
 _WORK_S = 8
-# What leads back to the list.
+# Fields of the link back to the list.
 _BACK = ("query", "sort", "cursor")
 _MAX_BACK = 4_000
 
 
 @post("projects/<project:project_id>/issues/changes")
 def begin(ctx: RequestContext) -> PageResponse:
-    """Change the selected issues, or all of the search. Ask first before deleting."""
+    """Change the selected issues, or all that the search finds. Ask before deleting."""
     form = ctx.request.form
     action = form.get("action", "")
     if not action:  # Enter on a box. The browser keeps the page, and what is selected on it.
@@ -92,7 +92,7 @@ def _assigning(ctx: RequestContext, action: str) -> Change | None:
 
 
 def _work(ctx: RequestContext, bulk: BulkChange, up: str, work_s: float = 0) -> PageResponse:
-    """Do one slice, or work for some seconds. Lead to the list with the result, or to progress."""
+    """Do one slice, or work for some seconds. Redirect to the list, or to the progress."""
     if not bulk.finished:
         bulk = change_issues.advance(ctx.visible, bulk, time.monotonic() + work_s)
     back = _back(ctx)
@@ -125,5 +125,5 @@ def _back(ctx: RequestContext) -> dict[str, str]:
 
 
 def _id(*of: str) -> str:
-    """Return an id that follows from a form, so that a form that is sent twice is one change."""
+    """Return an id that is the same for the same form: a form sent twice makes one change."""
     return hashlib.sha256("\0".join(of).encode("utf-8", "replace")).hexdigest()[:32]

@@ -37,8 +37,9 @@ def tags(ctx: RequestContext) -> PageResponse:
 
     With `?key`, only the values of that key, and more of them.
 
-    For htmx, without the layout. The browser may keep it for a minute, so that going from event to
-    event does not read the events again. With `?mark`, it is what the page asks for again later.
+    For htmx, without the layout. The browser may keep the response for a minute, so that going from
+    event to event does not read the events again. An open page asks again with `?mark`, and gets
+    204 if nothing has changed.
     """
     partial, key = ctx.request.partial, ctx.request.args.get("key", "")
     issue = issue_events.find(ctx.visible, ctx.request.ids["issue_id"])
@@ -107,7 +108,7 @@ def _values(key: str, tally: Tally, budget: ByteBudget, most: int) -> list[dict[
 
 
 def _known_users(issue: Issue, tally: Tally) -> int:
-    """Return the number of users of the newest events, if the issue's own estimate is lower."""
+    """Return the number of users of the newest events. 0 if the issue's estimate is not lower."""
     known = len(tally.counts.get(USER, ()))
     return 0 if issue.members or known <= estimate(issue.users) else known
 

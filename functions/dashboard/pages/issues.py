@@ -31,9 +31,10 @@ from functions.dashboard.set_up import NO_DSN, NO_KEY, snippets
 from functions.dashboard.text import weight
 from functions.dashboard.web import PageResponse, redirect
 
-# Somebody who sets up a project waits for its first event.
+# Seconds after which an open list refreshes: an empty one, where somebody waits for the first
+# event; one without terms; and one with terms.
 _REFRESH_EMPTY_S, _REFRESH_S, _REFRESH_NARROW_S = 10, 45, 180
-# In bytes: those of saved views, and of the markup of one.
+# Bytes of the saved views, and of the markup of one.
 _VIEWS_BYTES, _VIEW_MARKUP = 1_500, 60
 # Filters in links from before there was a query.
 _OLD_FILTERS = ("status", "environment", "release", "level", "text")
@@ -181,7 +182,7 @@ def _list_page(
 
 
 def _changed(ctx: RequestContext) -> dict[str, Any] | None:
-    """Return what a bulk change, which has led back here, has done."""
+    """Return the result of the bulk change that led back to the list, None if none did."""
     change_id = ctx.request.args.get("changed", "")
     if ctx.request.partial or not ISSUE_ID.fullmatch(change_id):
         return None
@@ -193,9 +194,9 @@ def _changed(ctx: RequestContext) -> dict[str, Any] | None:
 
 
 def _refresh_s(query: IssueQuery, *, empty: bool) -> int:
-    """Return after how many seconds an open list refreshes, which costs at most $3 a month.
+    """Return after how many seconds an open list refreshes. An open list costs at most $3 a month.
 
-    With more than a status, each time may read 1,000 units.
+    A search may read 1,000 units each time.
     """
     if empty:
         return _REFRESH_EMPTY_S

@@ -14,7 +14,7 @@ from functions.dashboard.web import PageResponse, redirect
 _SAID = {"deleted": "Deleted. Its issues stay. The next check-in creates the monitor again."}
 _BYTES = 56_000
 _MARKUP_OF_A_ROW, _MARKUP_OF_A_RUN, _MARKUP_OF_ONE = 900, 260, 1_500
-# In the strip of a row.
+# Runs in the strip of a row.
 _RUNS_SHOWN = 20
 _TONES: dict[RunStatus, str] = {"ok": "good", "in_progress": ""}
 
@@ -78,7 +78,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
 
 
 def _texts(each: Monitor, budget: ByteBudget) -> tuple[str, str, str]:
-    """Return the environment, the schedule, and why no run is expected."""
+    """Return the environment, the schedule, and why no run is expected, "" if one is."""
     return (
         budget.take(each.environment, 64),
         budget.take(schedule(each), 160),

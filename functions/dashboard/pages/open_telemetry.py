@@ -1,4 +1,4 @@
-"""How a project gets events of OpenTelemetry. Members read it, admins change what is taken."""
+"""How a project gets events from OpenTelemetry. Admins choose whether log records become events."""
 
 from errata.models.project import live_dsns
 from errata.store.projects import list_keys

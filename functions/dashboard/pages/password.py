@@ -14,7 +14,7 @@ from functions.dashboard.web import PageResponse, redirect
 
 @get("account/password")
 def show(ctx: RequestContext) -> PageResponse:
-    """Show the form."""
+    """Show the form that changes the password."""
     return _page(ctx)
 
 
@@ -57,5 +57,5 @@ def _page(ctx: RequestContext, status: int = 200, error: str = "") -> PageRespon
 
 
 def has_provider(ctx: RequestContext) -> bool:
-    """Return whether the session began at an identity provider: there is no password here."""
+    """Return whether the session began at an identity provider. Then there is no password here."""
     return ctx.session.client != settings().user_pool_client_id

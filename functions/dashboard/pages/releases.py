@@ -21,7 +21,8 @@ RELEASES_A_PAGE = 50
 # In bytes of HTML. Keeps the page below 80 KB, however long the names of releases are.
 BYTE_BUDGET = 52_000
 _MARKUP_OF_A_ROW = 700
-# Of the page of a release: issues of a kind, other releases, and bytes of the names of these.
+# The page of a release shows so many issues of a kind, so many other releases, and so many bytes of
+# their names.
 _ISSUES_SHOWN, _OTHERS_SHOWN = 10, 30
 _NAMES_BYTES = 8_000
 _LABELS = (
@@ -33,7 +34,7 @@ STATS_DAYS = 30
 
 @get("projects/<project:project_id>/releases")
 def releases(ctx: RequestContext) -> PageResponse:
-    """Show when each release was seen and what it brought, as many as fit the page."""
+    """Show as many releases as fit the page: when each was seen, and what it brought."""
     cursor = ctx.request.args.get("cursor") or None
     found = issues.search_releases(ctx.visible, cursor)
     rows, budget = [], ByteBudget(BYTE_BUDGET)
@@ -128,7 +129,7 @@ def _number(changed: ChangedIssues) -> str:
 
 @get("projects/<project:project_id>/stats")
 def stats(ctx: RequestContext) -> PageResponse:
-    """Show accepted and lost events side by side."""
+    """Show the accepted and lost events of each of the last 30 days."""
     by_day = loss_ledger.by_day(ctx.visible, STATS_DAYS)
     totals = {
         reason: total

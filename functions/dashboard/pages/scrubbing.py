@@ -38,7 +38,7 @@ def _of_project(ctx: RequestContext, failed: Failed, found: Preview | None = Non
 
 
 def _inherited(project: Project) -> dict[str, Any]:
-    """Return what holds for a project that does not differ from its organization."""
+    """Return what a project inherits from its organization if it has no settings of its own."""
     same = replace(project, scrub=None, scrub_contract_apis=None, scrub_rules="")
     return access.operator_scrubbing(same)
 

@@ -1,4 +1,4 @@
-"""What helps to search issues, of a project or of all: suggestions, and the scope."""
+"""Suggestions and the scope of a search of issues, in one project or in all."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.text import visible
 from functions.dashboard.web import PageResponse, redirect
 
-# Characters of what somebody types into the search box of the bar.
+# Characters that the search box of the bar may send.
 MAX_TEXT = 900
 
 
@@ -114,7 +114,7 @@ def path_of_id(ctx: RequestContext, organization_id: str, terms: Sequence[Term])
 
 
 def path_of_text(ctx: RequestContext, organization_id: str, text: str) -> str:
-    """Return the path of what a text names by its id, or of the open issues that have it."""
+    """Return the path of the issue or event with this id, or of the search for this text."""
     terms = (Term(TEXT, (text.strip(),)),)
     within = (
         f"orgs/{organization_id}/issues{link_to_query(translated(text=text[:MAX_TEXT]), SORTS[0])}"

@@ -27,7 +27,7 @@ _SAID = {
 
 @get("account/second-factor")
 def show(ctx: RequestContext) -> PageResponse:
-    """Show whether it is on, and the form that changes this."""
+    """Show whether the second factor is on, and the form that turns it on or off."""
     return _page(ctx)
 
 

@@ -69,7 +69,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     dsns = live_dsns(ctx.request.sdk_url, keys)
     newest = next(iter(dsns.values()), "")
     may_change = ctx.user.administers(project.organization)
-    # Alerts are among them.
+    # Read more than are shown: attempts to deliver alerts are left out.
     recent = webhooks.recent_attempts(project.id, 3 * ATTEMPTS, ctx.now_ms)
     return settings_page(
         ctx,

@@ -50,12 +50,15 @@ def _form(
 
 @open_get("sign-in")
 def ask(request: PageRequest, now_ms: int) -> PageResponse:
-    """Show the form."""
+    """Show the form that signs in."""
     return _form(request, now_ms, "sign_in.html", said=request.args.get("said", ""))
 
 
 def ask_again(request: PageRequest, now_ms: int) -> PageResponse:
-    """Show the form to somebody whose session ended before a form arrived. It is kept."""
+    """Show the sign-in form to a member whose session ended before a form arrived.
+
+    The page keeps the fields of that form, unless they are too long.
+    """
     return _form(
         request,
         now_ms,
@@ -70,7 +73,7 @@ def ask_again(request: PageRequest, now_ms: int) -> PageResponse:
 
 @open_post("sign-in")
 def enter(request: PageRequest, now_ms: int) -> PageResponse:
-    """Check the password."""
+    """Check the password. Start a session, or ask for what is still missing."""
     email, password = _email(request), request.form.get("password", "")
     try:
         if not email or not password:
@@ -130,7 +133,7 @@ def _go_on(request: PageRequest, now_ms: int, step: sign_in.SignInStep) -> PageR
     if isinstance(step, sign_in.NewPassword | sign_in.CodeNeeded):
         return _ask(request, now_ms, step)
     _, value = sessions.start(step, tokens.verify, now_ms)
-    # The page shows its form with what was typed.
+    # With 307, the browser sends the kept fields again. The page shows its form with them.
     status = 307 if carried(request.form.items(multi=True)) else 303
     led = redirect(request.root + next_page(request.form.get("next")), status)
     return led.with_cookie(SESSION_COOKIE, value, SESSION_LIFETIME_MS // 1000)

@@ -26,7 +26,7 @@ def leave(ctx: RequestContext) -> PageResponse:
 
 @open_get("signed-out")
 def left(request: PageRequest, _now_ms: int) -> PageResponse:
-    """Show the page after Cognito's domain has ended its session."""
+    """Redirect to the sign-in page, after Cognito's domain has ended its session."""
     return redirect(f"{request.root}sign-in?said=out")
 
 

@@ -42,7 +42,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
 
 
 def _where(each: Artifact, budget: ByteBudget) -> str:
-    """Return what finds a source map, in words."""
+    """Return the keys of a source map in words: its debug id, and its release."""
     release = f"release {each.release}" + (f", dist {each.dist}" if each.dist else "")
     named = (f"debug id {each.debug_id}" if each.debug_id else "", release if each.release else "")
     return budget.take("; ".join(filter(None, named)), 200)

@@ -12,7 +12,7 @@ from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import PageResponse, redirect
 
-# Each has about 600 bytes of HTML, so the page stays below 80 KB.
+# Tokens on a page. Each has about 600 bytes of HTML, so the page stays below 80 KB.
 MOST_LISTED = 60
 DAYS = (30, 90, 365)
 _SCOPES = {

@@ -16,7 +16,7 @@ _SAID = {
     "default": "The list of issues starts with this view.",
     "no-default": "The list of issues starts with the open ones.",
 }
-# Whose view an action of a form is about: the view's id comes after the colon.
+# Whose views a form changes. The value of its button is this word, or also a colon and a view's id.
 _OWN, _SHARED = "own", "shared"
 
 
