@@ -24,7 +24,7 @@ clients.dynamodb()  # made in Lambda's init phase, where CPU is plentiful
 _SDK_ROUTES = "/api/{project_id}/"
 # OTLP takes public keys and API keys.
 _OTLP_ROUTES = "/v1/{signal}"
-# Its keys are in its query and its body (`hash`), and anybody may bring a new one.
+# Keys are in the query or the body (`hash`), and may be new. Only the function can check them.
 _LEGACY_ROUTE = "/api.php"
 
 
@@ -94,8 +94,8 @@ def _allow(
 def _verdict(
     event: gateway.HttpEvent, effect: str, context: dict[str, str]
 ) -> gateway.HttpResponse:
-    # All routes of the stage. Nothing is cached, and AWS does not say how `methodArn` ends for a
-    # path with a slash at its end.
+    # Name all routes of the stage: AWS does not document how `methodArn` ends for a path that ends
+    # with a slash. The verdict is not cached, so it holds for this request only.
     api, stage, _ = event["methodArn"].split("/", 2)
     resource = f"{api}/{stage}/*"
     statement = {"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource}

@@ -13,8 +13,8 @@ def handler(event: dict[str, Any], _context: Any) -> None:
         match keys["sk"]["S"]:
             case "clear":
                 generation = int(record["dynamodb"]["NewImage"]["generation"]["N"])
-                # Each clear has its own record. This one ended the previous generation. Without a
-                # clear, the row has only the thresholds of alert rules.
+                # Each clear has its own record. This one ended the previous generation. Generation
+                # 0 was not cleared: its row has only the thresholds of alert rules.
                 if generation:
                     clean(project_id, generation - 1)
             case "recent":

@@ -17,9 +17,9 @@ from errata.sourcemaps.compile import FunctionStart
 # JavaScriptCore's word for code outside of functions. Grouping knows it.
 OUTSIDE = "module code"
 _ANONYMOUS = "<anonymous>"
-# A larger text is no file that people write.
+# Larger files are not parsed: people do not write such files.
 _MAX_TEXT = 4 * 1024 * 1024
-# A query takes quadratic time for what is loose in a syntax error, such as unclosed brackets.
+# Children of one syntax error, such as unclosed brackets. A query takes quadratic time for them.
 _MAX_LOOSE = 5_000
 _MAX_NAME = 100
 _MAX_DEPTH = 100
@@ -62,7 +62,7 @@ class _Range(NamedTuple):
 
 
 def find_functions(path: str, text: str) -> Sequence[FunctionStart]:
-    """Return from where on which function of a file is the innermost one, in order.
+    """Return where the innermost function of a file changes, and to which one, in order.
 
     Columns count UTF-16 code units, as in source maps. Empty for a text that is not parsed.
     """
@@ -97,7 +97,7 @@ def _has_too_much_loose(root: Node) -> bool:
 
 
 def _before(each: _Range) -> tuple[int, int]:
-    """Return a key by which an outer range comes before an inner one."""
+    """Return a sort key that puts an outer range before an inner one with the same start."""
     return -each.end[0], -each.end[1]
 
 
@@ -154,7 +154,7 @@ def _innermost(opened: list[tuple[_Range, str]]) -> str:
 
 
 def _full_name(each: _Range, opened: list[tuple[_Range, str]]) -> str:
-    """Return a name as V8 writes it: `Cart.add`, `new Cart`. Callbacks have the one around them."""
+    """Return a name as V8 writes it: `Cart.add`, `new Cart`, `add.<anonymous>` for a callback."""
     if each.is_class:
         return each.name
     around = opened[-1] if opened else None
@@ -167,7 +167,7 @@ def _full_name(each: _Range, opened: list[tuple[_Range, str]]) -> str:
 
 
 def _scripts(text: str) -> str:
-    """Return a single-file component with spaces in place of all but its scripts."""
+    """Return a single-file component. Spaces replace everything except its scripts."""
     kept = []
     end = 0
     for found in _SCRIPT.finditer(text):

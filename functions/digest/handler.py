@@ -21,7 +21,7 @@ logger = logging.getLogger("errata")
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Digest a batch. The response names the first record to deliver again."""
     records: list[StreamRecord] = []
-    # Titles take time, and an issue usually gets that of its last event.
+    # To compute a title takes time. An issue usually gets the title of its last event.
     last = {_issue(record): number for number, record in enumerate(event["Records"])}
     for number, record in enumerate(event["Records"]):
         image = record["dynamodb"]
@@ -52,7 +52,7 @@ def _label(record: dict[str, Any]) -> str:
 
 def _issue(record: dict[str, Any]) -> str:
     image = record["dynamodb"]["NewImage"]
-    # A tally has its title.
+    # A tally already has a title.
     return events.issue_of(image) if "issue" in image else ""
 
 

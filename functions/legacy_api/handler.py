@@ -23,7 +23,7 @@ _ACTIONS = "generate, errors or clear"
 
 
 def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
-    """Submit, generate, read or clear, or return an error response."""
+    """Store an event, create, read or clear a project, or return an error response."""
     try:
         response = gateway.response(200, _act(event))
     except HTTPError as refused:

@@ -1,8 +1,8 @@
 """POST /api/{project_id}/envelope, /store and /security: the SDK endpoint.
 
-Also OTLP (`otlp.py`), check-ins (`cron.py`) and the dialog (`dialog.py`). /minidump and /unreal are
-refused, and counted. Requests come from API Gateway, with what the
-authorizer knows about the key, or to the function's own URL, without.
+Also OTLP (`otlp.py`), check-ins (`cron.py`) and the dialog (`dialog.py`). Refuses and counts
+/minidump and /unreal. Requests come from API Gateway, where the authorizer has looked up the key,
+or to the function's own URL, where it has not.
 
 Source: the SDK development documentation, "Transport" and "Rate Limiting".
 """
@@ -109,7 +109,7 @@ def _respond(event: gateway.HttpEvent) -> gateway.HttpResponse:
 
 
 def _accept(event: gateway.HttpEvent) -> tuple[str, dict[str, str]]:
-    """Return the id for the response, and the header that stops what Errata does not store."""
+    """Return the id for the response, and the header that tells an SDK what Errata drops."""
     at_ms = now_ms()
     caller, route = gateway.caller(event), _route(event)
     read = _Body(event, route.kind)
@@ -155,7 +155,7 @@ def _route(event: gateway.HttpEvent) -> SdkRoute:
 
 
 def _key(event: gateway.HttpEvent, route: SdkRoute, read: "_Body") -> str | None:
-    """Return the key of a request that the authorizer has found no key in, or has not seen."""
+    """Return the key of a request in which the authorizer found none, or that it has not seen."""
     key = None
     if gateway.of_url(event):
         path = {"sentry_key": route.sentry_key} if route.sentry_key else {}

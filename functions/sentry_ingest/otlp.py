@@ -24,7 +24,7 @@ from errata.protocol.sentry.routes import OtlpRoute
 from errata.usecases import access, admission, otlp, rate_leases, report_losses
 
 _HEADERS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After"}
-# So much of a refused request is looked at, to tell whether an exception is lost with it.
+# Bytes of a refused request that are searched for an exception, which is then lost.
 _START_BYTES = 64 * 1024
 
 
