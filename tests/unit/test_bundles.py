@@ -65,7 +65,7 @@ def test_what_is_unpacked_in_vain_counts(problem: str, monkeypatch: pytest.Monke
         with pytest.raises(SourceMapError) as caught:
             reader.read_map(BundledMap(name, "", ""))
         told.append(str(caught.value))
-    assert told[-1] == "The source maps before it have 2 MB unpacked, the most."
+    assert told[-1] == "The source maps before it already have 2 MB, the limit."
 
 
 def test_the_list_of_files_is_bounded_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,7 @@ class JsonBody:
 
 
 def decode_base64(body: bytes) -> bytes:
-    """Return the content of a body in Base64, and any other body unchanged. No JSON starts like it.
+    """Return the content of a body in Base64. JSON, which never starts like it, stays unchanged.
 
     Raises:
         InvalidInputError: the Base64 is broken.

@@ -20,9 +20,10 @@ from errata.sourcemaps.parse import MAX_MAP_BYTES
 
 MAX_BUNDLE_BYTES = 200 * 1024 * 1024
 MAX_FILES = 10_000
-# Of all source maps in a bundle, unpacked.
+# All source maps in a bundle, unpacked.
 MAX_UNPACKED_BYTES = 1024 * 1024 * 1024
-# The list of files at the end of the archive. Python makes an object of each before it counts them.
+# The list of files at the end of the archive. Python makes an object for each file before anything
+# can count them.
 _MAX_LIST_BYTES = 16 * 1024 * 1024
 _MAX_MANIFEST_BYTES = 10 * 1024 * 1024
 _MAX_NAME = 1_000
@@ -80,7 +81,7 @@ class BundleReader:
             raise SourceMapError(f"The bundle has more than {MAX_FILES} files.")
 
     def manifest(self) -> BundleManifest:
-        """Return what the bundle has."""
+        """Return the manifest of the bundle."""
         content = self._read(_MANIFEST, _MAX_MANIFEST_BYTES)
         try:
             found = from_json(content)
@@ -95,11 +96,11 @@ class BundleReader:
         """Return the content of a source map, at most `MAX_MAP_BYTES`."""
         if self._left <= 0:
             most = MAX_UNPACKED_BYTES >> 20
-            raise SourceMapError(f"The source maps before it have {most} MB unpacked, the most.")
+            raise SourceMapError(f"The source maps before it already have {most} MB, the limit.")
         return self._read(found.path, min(MAX_MAP_BYTES, self._left))
 
     def _read(self, path: str, most: int) -> bytes:
-        """Return a file of the archive. What it says of its own size is not believed."""
+        """Return a file of the archive. Does not trust the size that the archive names."""
         try:
             about = self._archive.getinfo(path)
         except KeyError:

@@ -33,7 +33,7 @@ class Around:
         activity: its latest activity, latest first.
         event: its newest event, or None.
         event_number: the number of that event, or None.
-        url: where the issue is shown, "" if nobody knows.
+        url: where the issue is shown, "" if unknown.
     """
 
     name: str

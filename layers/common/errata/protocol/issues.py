@@ -13,8 +13,8 @@ from errata.models.issue import IGNORED, OPEN, OPEN_STATUSES, REGRESSED, RESOLVE
 from errata.protocol.query import IS, RESOLUTIONS, TEXT, Term, parse_terms, query_text
 
 SORTS = ("last_seen", "first_seen", "count", "users")
-# Rising issues first, then the others, most recently seen first. No list has this order, so it is
-# that of a search, of one project.
+# Rising issues first, then the others, most recently seen first. No list has this order: only a
+# search in one project does.
 RISING = "rising"
 ORDERS = (*SORTS, RISING)
 DEFAULT_LIMIT = 50
@@ -81,7 +81,8 @@ class SearchStart:
     Attributes:
         kind: how the parts are made, one of `KINDS`.
         start: where the part begins; None for the first one. In `TEXTS`, it has a number only.
-        last: what the issue before sorts by, and its id; None at the beginning of a part.
+        last: the sort value and the id of the last issue of the page before; None at the beginning
+            of a part.
     """
 
     kind: str
@@ -105,7 +106,7 @@ def read_query(
     return IssueQuery(status, terms, sort, cursor, limit)
 
 
-# The lists that there are, and their statuses. The smallest ones come first.
+# All lists, with the statuses of their issues. The smallest ones come first.
 _LISTS = {
     **{each: {each} for each in (REGRESSED, RESOLVED, IGNORED)},
     OPEN: set(OPEN_STATUSES),
@@ -132,7 +133,7 @@ def _allows(terms: Sequence[Term], status: str) -> bool:
 def translated(
     status: str = "open", environment: str = "", release: str = "", level: str = "", text: str = ""
 ) -> str:
-    """Return the text of the query for filters as links had them before there was a grammar."""
+    """Return the text of the query for the filters of old links, from before there was a query."""
     texts = {"environment": environment, "release": release, "level": level, TEXT: text.strip()}
     terms = [Term(IS, (status,))] if status != "all" else []
     terms += [Term(key, (value,)) for key, value in texts.items() if value]

@@ -122,7 +122,7 @@ def read(body: bytes, headers: Mapping[str, str]) -> McpRequest | McpResponse:
 
 
 def refused_page() -> McpResponse:
-    """Return the response to a web page, which a browser names in `Origin`.
+    """Return the response that refuses a web page. Browsers name the page in the header `Origin`.
 
     "Servers MUST validate the Origin header on all incoming connections to prevent DNS rebinding
     attacks." No page is allowed: agents are no pages, and send none.

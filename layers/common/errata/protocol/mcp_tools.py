@@ -1,4 +1,4 @@
-"""The tools of the MCP server: what they are called, what they take, and what they say of it."""
+"""The tools of the MCP server: names, descriptions, arguments, and the checks of arguments."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

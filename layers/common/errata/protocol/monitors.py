@@ -51,7 +51,7 @@ def took(run: Run) -> str:
 
 
 def to_json(monitor: Monitor) -> dict[str, Any]:
-    """Return a monitor as the command prints it. Its runs are the newest first."""
+    """Return a monitor as the command prints it with `--json`, its runs newest first."""
     config = monitor.config
     return {
         "slug": monitor.slug,

@@ -16,7 +16,7 @@ from errata.protocol.read import LEVELS
 
 MAX_LENGTH = 1_000  # characters
 MAX_TERMS = 20
-# In one value.
+# The most stars in one value.
 MAX_STARS = 5
 
 IS, LEVEL, FIRST_SEEN, LAST_SEEN, TEXT = "is", "level", "first-seen", "last-seen", ""
@@ -41,7 +41,7 @@ ASSIGNED = "assigned"
 ME = "me"
 # In which release an issue was opened, or has regressed. Value rows of releases say so.
 FIRST_RELEASE, REGRESSED_IN = CHANGES = ("first-release", "regressed-in")
-# In which release an issue is resolved, or in the next one after which.
+# The release in which an issue is resolved, and the one after which it is: in the next release.
 RESOLVED_IN, RESOLVED_AFTER = RESOLUTIONS = ("resolved-in", "resolved-after")
 KEYS = (IS, LEVEL, ASSIGNED, *VALUES, *CHANGES, *RESOLUTIONS, FIRST_SEEN, LAST_SEEN)
 # The keys of events. `user` is how a user is called: by e-mail, name, id or address.
@@ -169,7 +169,7 @@ class Begun:
 
 
 def begun(text: str) -> Begun | None:
-    """Return what a term says that may not be complete. None if its value has a `*`."""
+    """Return the parts of a term that somebody types, None if its value has a `*`."""
     negated = text.startswith("!")
     rest = text.removeprefix("!")
     if found := _TAG.match(rest):
@@ -193,7 +193,7 @@ def _unescaped(text: str, escaped: str) -> str:
 
 
 def query_text(terms: Sequence[Term]) -> str:
-    """Return the query that has these terms, written in one way."""
+    """Return the text of the query with these terms. Equal terms have the same text."""
     return " ".join(map(str, terms))
 
 
@@ -351,7 +351,7 @@ def _short(text: str) -> str:
 def interval(term: Term, now_ms: int) -> tuple[int, int]:
     """Return the times of a term: from (inclusive) and to (exclusive), in milliseconds.
 
-    `term` has the key `FIRST_SEEN` or `LAST_SEEN`. Its negation is not looked at.
+    `term` has the key `FIRST_SEEN` or `LAST_SEEN`. Ignores whether it is negated.
     """
     return _interval(term.value, now_ms) or (0, 0)
 

@@ -18,7 +18,7 @@ OBJECT: CoreSchema = {"type": "dict", "keys_schema": TEXT}
 
 
 def literal(*expected: str) -> CoreSchema:
-    """Return the schema of one of some texts."""
+    """Return the schema of a text that is one of `expected`."""
     return {"type": "literal", "expected": [*expected]}
 
 

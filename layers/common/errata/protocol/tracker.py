@@ -186,10 +186,10 @@ def new_ticket(template: str, values: Mapping[str, str], forms: Iterable[str]) -
 
 
 def cut_lines(text: str, room: int, size: Callable[[str], int] | None = None) -> str:
-    """Return as many lines of Markdown as have `room` characters when they are encoded.
+    """Return as many lines of Markdown as fit into `room` characters when they are encoded.
 
-    A code block that is cut ends with `…` and its fence. `size` says how large a text is, if it is
-    not for a URL.
+    A code block that is cut ends with `…` and its fence. `size` returns how large a text is, by
+    default when it is percent-encoded.
     """
     size = size or _encoded_size
     kept: list[str] = []

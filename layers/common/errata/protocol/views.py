@@ -30,7 +30,7 @@ def with_scope(terms: Iterable[Term], scope: Scope) -> str:
 
 
 def with_states(terms: Iterable[Term], states: str) -> str:
-    """Return the text of a query for other states. `states` is the query of a built-in view."""
+    """Return the text of a query with other states. `states` is the query of a built-in view."""
     others = [each for each in terms if not _is_state(each)]
     return query_text([*parse_terms(states), *others])
 

@@ -1,4 +1,4 @@
-"""The kinds of channels that alerts are sent to. A new one is a file here, and its name below."""
+"""The kinds of channels that alerts go to. A new kind needs a module here, and its name below."""
 
 import re
 from urllib.parse import urlsplit

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from errata.models.alert import Alert, BusEvent, Mail, News, Post, plain
 
-# How far each text of an event is shown.
+# Characters that are shown of each text of an event.
 MAX_TITLE, MAX_PLACE, MAX_FRAME, MAX_NAME = 300, 200, 200, 100
 
 
@@ -22,14 +22,14 @@ class Channel:
     Attributes:
         kind: its name in the command: `slack=…`.
         label: its name for people.
-        asks_for: what its address is, with the article. "" if it needs none.
+        asks_for: what its address is, such as `the URL of a webhook`. "" if it needs none.
         example: of an address.
         write: gives an alert its form. The second argument is the address.
         check: returns what is wrong with an address, "" if nothing is.
         hint: what is shown of an address.
         secret: whether the address is a secret: encrypted, and shown by its hint only.
         pause_ms: the least time between two messages, in milliseconds.
-        for_people: whether people read it, so that a flood is controlled. A program gets each
+        for_people: whether people read it. If so, a flood becomes a roundup. A program gets each
             message.
         hosts: a pattern for the hosts of its URLs, "" if they may have any.
         wants_to_wait: how many seconds the body of a 429 asks to wait.

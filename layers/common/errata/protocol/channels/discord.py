@@ -26,7 +26,7 @@ from errata.protocol.channels.channel import (
 )
 
 MAX_CONTENT, MAX_EMBED_TITLE, MAX_DESCRIPTION, MAX_VALUE = 2_000, 256, 2_500, 300
-# Red for what is wrong now, blue for what is new, grey for tests.
+# Blue for a new issue, brown for a regressed one, grey for everything else.
 _COLOURS = {"new": 0x1B5FA8, "regressed": 0x8A5300}
 _GREY = 0x6A645D
 _FORMATTING = re.compile(r"(^[#-]|[\\*_~`|<>\[\]()])")

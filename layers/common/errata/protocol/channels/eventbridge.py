@@ -1,4 +1,4 @@
-"""EventBridge: AWS's own way to everything else, such as Chatbot, Step Functions and Lambda.
+"""EventBridge, which leads to other services of AWS, such as Chatbot, Step Functions and Lambda.
 
 Limits: "PutEvents": an entry has 256 KB.
 """

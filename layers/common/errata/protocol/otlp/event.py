@@ -26,7 +26,7 @@ _PLATFORMS = {
     "swift": "cocoa",
     "erlang": "elixir",
 }
-# A longer text is no tag. It goes into the field `extra`.
+# Characters of a tag. A longer text goes into the field `extra`.
 _MAX_TAG = 200
 _CODE = ("code.file.path", "code.function.name", "code.line.number", "code.column.number")
 _OLD_CODE = ("code.filepath", "code.function", "code.lineno", "code.column")
@@ -85,8 +85,8 @@ class Names:
 def _raised(sent: Fields) -> tuple[Any, ...]:
     """Return the type of the main exception and where it was raised, or else what it says.
 
-    The outer frames of one exception differ: a log record is made further inside than the end of
-    the span. Its module is not in each of both.
+    The two copies of one exception differ in their outer frames, because a log record is made
+    deeper in the calls than the end of the span. They may also differ in the exception's module.
     """
     main = sent["exception"][-1]
     if frames := main.get("stacktrace", {}).get("frames"):
@@ -130,7 +130,7 @@ def to_sdk_event(record: TelemetryRecord) -> Fields:
     if record.has_exception:
         _set_exceptions(sent, own)
     if not record.span and "stacktrace" not in sent.get("exception", [{}])[-1]:
-        # Of a span, these would be the function that the span is about.
+        # For a span, these attributes name the function that the span is about.
         _set_place(sent, own)
     return {name: each for name, each in sent.items() if each not in ("", {}, None)}
 

@@ -1,6 +1,6 @@
 """Decodes and encodes protobuf, as much of it as OTLP needs.
 
-A message is decoded into the objects that OTLP's JSON has for it: so what follows reads one form.
+A message is decoded into the objects that OTLP's JSON has for it, so `records` reads only one form.
 Google's library would add 1.7 MB and 21 ms to a start, and decodes all of a request before its
 parts can be counted. Source: protobuf.dev, "Encoding".
 """
@@ -107,7 +107,7 @@ class Decoder:
                 continue
             else:
                 value = self.decode(content, part, depth + 1)
-            if value is not None:  # the wire type is that of the kind
+            if value is not None:  # None: the wire type does not fit the kind
                 decoded[name] = value
         return decoded
 

@@ -25,8 +25,8 @@ MAX_JSON_PARTS = 1_500_000
 MAX_EVENTS = 100
 # Attributes of a span, a record or a resource. SDKs send at most 128, by default.
 MAX_ATTRIBUTES = 200
-# Characters of what each of several events has: the attributes of a resource, and of a span with
-# several exceptions. Otherwise a request of 8 MiB would become events of 800 MiB.
+# Characters of attributes that several events share: those of a resource, and of a span with
+# several exceptions. Without this limit, a request of 8 MiB could become events of 800 MiB.
 MAX_SHARED = 16_384
 _MAX_NAME = 1_000
 # SeverityNumber: ERROR is 17 to 20, FATAL is 21 to 24.
@@ -46,7 +46,7 @@ class TelemetryRecord:
     Attributes:
         at_ns: when it happened, in nanoseconds since the epoch. 0: unknown.
         trace_id, span_id: in hex, "" if it belongs to no span.
-        attributes: its own and, of an exception of a span, those of the span.
+        attributes: its own. An exception of a span also has those of the span.
         resource: the attributes of what sent it.
         scope: the name of the library or logger.
         span: the name of the span, "" for a log record.
@@ -93,7 +93,7 @@ def read_request(body: bytes, signal: Signal, is_json: bool, errors: bool) -> Ba
 
     Args:
         body: the request's body, decompressed.
-        errors: whether log records of level error do.
+        errors: whether log records of level error become events.
 
     Raises:
         InvalidInputError: the body is not what the protocol says.
@@ -106,7 +106,7 @@ def read_request(body: bytes, signal: Signal, is_json: bool, errors: bool) -> Ba
         if kept := list(islice(found, left)):
             batch.kept.append(kept)
             left -= len(kept)
-        # One after the other: each has all attributes of its span.
+        # Count one at a time: each record has all attributes of its span.
         batch.over += sum(1 for _ in found)
     return batch
 
@@ -120,7 +120,7 @@ class _Shared(NamedTuple):
 
 @dataclass(slots=True)
 class _Once[Result]:
-    """Calls a function once, if at all. Quick to make: a request may have half a million."""
+    """Calls a function at most once. Quick to make, because a request may have half a million."""
 
     read: Callable[[], Result]
     result: Result | None = None
@@ -209,7 +209,7 @@ def _decoded_scope(decoder: Decoder, of_scope: bytes) -> str:
 
 
 def _may_be_kept(decoder: Decoder, sent: bytes, signal: Signal, errors: bool) -> bool:
-    # The name of an exception's event, or of its attributes, is in the bytes as it is.
+    # Protobuf has texts as they are, such as the name of an exception's event or attributes.
     if _EXCEPTION.encode() in sent:
         return True
     return (

@@ -50,7 +50,7 @@ SPAN = MessageType(
         11: ("events", [SPAN_EVENT]),
     }
 )
-# The same in all requests: ExportLogsServiceRequest.resource_logs, ResourceLogs.scope_logs,
-# ScopeLogs.log_records, and those of traces.
+# Field numbers that are the same for logs and traces: ExportLogsServiceRequest.resource_logs,
+# ResourceLogs.resource, ResourceLogs.scope_logs, ScopeLogs.scope, ScopeLogs.log_records.
 RESOURCES, RESOURCE_OF, SCOPES, SCOPE_OF, RECORDS = 1, 1, 2, 1, 2
 SEVERITY = 2  # LogRecord.severity_number

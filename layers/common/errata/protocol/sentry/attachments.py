@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from errata.models.event import Fields
 from errata.protocol.sentry.envelope import EnvelopeItem
 
-# Of one event. A file must fit into the response of a function, which has 6 MB, in Base64.
+# The most files of one event, and bytes of one: the response of a function has at most 6 MB, and
+# has the file in Base64.
 MAX_FILES = 10
 MAX_FILE_BYTES = 4_000_000
 MAX_TEXT = 200

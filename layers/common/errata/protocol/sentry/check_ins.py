@@ -1,7 +1,7 @@
 """Reads check-ins of cron monitors: items of envelopes, and requests to `/cron/{slug}/`.
 
-What cannot be read costs as little as possible: a check-in without a status that is known is
-refused, a config that is not valid is left out.
+A check-in without a known status is refused. A config that is not valid is left out, and the rest
+of the check-in is kept.
 
 Source: the SDK development documentation, "Check-Ins", and Sentry's documentation, "Crons, HTTP".
 """
@@ -29,14 +29,14 @@ from errata.models.monitor import (
 )
 from errata.protocol.body import parse_object, too_large
 
-# Far more than the fields that are read.
+# Bytes of a check-in: far more than its fields need.
 MAX_BYTES = 16 * 1024
 # The most check-ins of an envelope. SDKs send one.
 MAX_CHECK_INS = 10
 
 _STATUSES = ("in_progress", "ok", "error")
 _UNITS = ("minute", "hour", "day", "week", "month", "year")
-# Means: the newest run in progress.
+# This id means the newest run in progress.
 _NEWEST = "0" * 32
 _ROUTE = re.compile(r"/api/([^/]+)/cron/([^/]+)(?:/([^/]+))?")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
@@ -77,13 +77,13 @@ def of_item(payload: bytes, message_id: str, at_ms: int) -> CheckIn:
 def of_request(
     slug: str, query: Mapping[str, str], body: bytes, message_id: str, at_ms: int
 ) -> CheckIn:
-    """Return the check-in of a request. A JSON object in its body counts more than the query.
+    """Return the check-in of a request. A JSON object in its body takes precedence over the query.
 
     Arguments and errors are as in `of_item`.
     """
     if len(body) > MAX_BYTES:
         raise too_large(MAX_BYTES)
-    # curl sends `-d ""`, and forms; both say nothing that the query does not.
+    # curl may also send an empty body or a form, which is ignored: the query has the values.
     sent = parse_object(body) if body.lstrip()[:1] == b"{" else {}
     return _read({**query, **sent}, slug, message_id, at_ms)
 
@@ -116,7 +116,7 @@ def _read(sent: Mapping[str, Any], named: object, message_id: str, at_ms: int) -
 def _config(sent: Mapping[str, Any]) -> MonitorConfig | None:
     """Return the config of a monitor. None without a schedule.
 
-    Whether a crontab and a time zone are valid is for the worker to say.
+    Does not check the crontab and the time zone: the worker does.
     """
     schedule = sent.get("schedule")
     if not isinstance(schedule, dict):
@@ -131,7 +131,7 @@ def _config(sent: Mapping[str, Any]) -> MonitorConfig | None:
         "recovery_threshold": _threshold(sent.get("recovery_threshold")),
     }
     if kind == "crontab" and isinstance(value, str) and value.strip():
-        # One that is too long stays too long, and so not valid.
+        # Keep one character too many, so that the worker refuses a crontab that is too long.
         return MonitorConfig(crontab=value.strip()[: MAX_CRONTAB + 1], **others)
     every = _number(value, 1, _MAX_EVERY, 0)
     if kind == "interval" and every and unit in _UNITS:

@@ -223,7 +223,7 @@ def _frames(stacktrace: Fields | None) -> list[Fields]:
 
 
 def _is_foreign(path: str) -> bool:
-    # A cache of whole paths would keep whatever clients send.
+    # Do not cache long paths: clients may send any number of them.
     return _is_foreign_path(path) if len(path) <= _MAX_CACHED_PATH else _matches(path)
 
 

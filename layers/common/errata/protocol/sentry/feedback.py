@@ -56,7 +56,7 @@ def to_fields(made: Feedback) -> Fields:
 
 
 def from_fields(feedback_id: str, fields: Mapping[str, Any]) -> Feedback:
-    """Return the feedback of which these fields are stored."""
+    """Return the feedback with these stored fields."""
     user = _object(_object(fields, "context"), "user")
     return Feedback(
         feedback_id,

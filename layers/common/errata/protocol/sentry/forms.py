@@ -59,9 +59,9 @@ def current(sent: Fields, problems: Problems) -> Fields:
 
 
 def split_texts(sent: Fields) -> bool:
-    """Make pairs of texts such as `X-Token: abc` among the tags and headers of an event, in place.
+    """Turn texts such as `X-Token: abc` in the tags and headers of an event into pairs, in place.
 
-    So the name of a secret is seen as one. Returns whether there were such texts.
+    Then scrubbing can see the name of a secret. Returns whether there were such texts.
     """
     lists = [sent.get("tags")]
     lists += [part.get("headers") for part in sent.values() if isinstance(part, dict)]
