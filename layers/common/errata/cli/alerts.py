@@ -19,13 +19,13 @@ ChannelId = Annotated[
     str, typer.Argument(metavar="CHANNEL", help="The channel's id, from `alerts list`.")
 ]
 _TO = (
-    f"Where to tell it: {', '.join(f'{kind}=…' for kind, c in CHANNELS.items() if c.asks_for)},"
+    f"Where to send them: {', '.join(f'{kind}=…' for kind, c in CHANNELS.items() if c.asks_for)},"
     f" {', '.join(kind for kind, c in CHANNELS.items() if not c.asks_for)}, or a channel's id."
     " Repeatable."
 )
 On = Annotated[
     list[str] | None,
-    typer.Option(metavar="KIND", help=f"What to tell: {', '.join(KINDS)}. Repeatable."),
+    typer.Option(metavar="KIND", help=f"Alerts to send: {', '.join(KINDS)}. Repeatable."),
 ]
 To = Annotated[list[str] | None, typer.Option(metavar="CHANNEL", help=_TO)]
 RuleEnvironment = Annotated[
@@ -49,7 +49,7 @@ RuleUsers = Annotated[
 ]
 Quiet = Annotated[
     str | None,
-    typer.Option(metavar="HOURS", help="Told later: '22:00-07:00 Europe/Vienna'. Default: UTC."),
+    typer.Option(metavar="HOURS", help="Send later: '22:00-07:00 Europe/Vienna'. Default: UTC."),
 ]
 Cooldown = Annotated[
     str | None, typer.Option(metavar="TIME", help="At most one message per issue in 30m, 24h, 7d.")
@@ -76,7 +76,7 @@ def add(
     quiet: Quiet = None,
     cooldown: Cooldown = None,
 ) -> None:
-    """Add a rule: which issues to tell, and where. Takes effect within 30 seconds.
+    """Add a rule: which alerts go to which channels. Takes effect within 30 seconds.
 
     Addresses are stored encrypted, and are not shown again.
     """

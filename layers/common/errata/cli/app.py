@@ -78,7 +78,7 @@ command(app, "stats", example="stats 1 --days 7")(stats.stats)
 
 def _version(asked: bool) -> None:
     if asked:
-        # Reading the metadata of packages takes a while: only here.
+        # Imported here, because reading the metadata of packages takes a while.
         from importlib.metadata import version as installed
 
         typer.echo(f"errata {installed('errata')}")
@@ -92,7 +92,7 @@ def errata(
     stack: StackName = "",
     json: JsonOption = False,
     version: Annotated[
-        # In the text above: the help of all commands fits a screen.
+        # Hidden, so that the help of all commands fits a screen. The text above names it.
         bool,
         typer.Option("--version", callback=_version, is_eager=True, hidden=True),
     ] = False,

@@ -106,7 +106,7 @@ def _print_chosen(ctx: CommandContext, chosen: list[str]) -> None:
 def list_(ctx: CommandContext, project_id: OfProject = "") -> None:
     """List captured log groups, of all projects or of one.
 
-    Nothing arrives without its filter: somebody has deleted it, or the log group.
+    If a filter is missing, no events arrive: somebody has deleted it, or the log group.
     """
     ids = [project_id] if project_id else [each.id for each in projects.list_projects()]
     found = list(captured_groups.listed(ids, ctx.stack.gateway.stack))
@@ -150,7 +150,7 @@ def remove(ctx: CommandContext, project_id: OfProject, groups: Groups = None) ->
         print_json({"removed": removed})
     else:
         for each in removed:
-            print_line(f"{each} is no more captured.")
+            print_line(f"{each} is not captured any more.")
 
 
 @command(app, "test", example="capture test /aws/lambda/shop --project 1")
@@ -159,9 +159,9 @@ def test_(
     project_id: OfProject,
     log_group: Annotated[str, typer.Argument(metavar="LOG_GROUP")],
 ) -> None:
-    """Log an exception to a captured log group, and wait until it is an event.
+    """Log an exception to a captured log group, and wait until its event is stored.
 
-    It has a log stream of its own, which is deleted afterwards. The event stays.
+    It goes into a log stream of its own, which is deleted afterwards. The event stays.
     """
     following = tail.Tail(projects.operator_access(projects.find(project_id)))
     following.start(0)

@@ -1,7 +1,7 @@
 """Where `errata login` keeps the token: in the keyring of the system, or else in a file.
 
 The file `login.json` says which deployment it is. It also has the token if there is no keyring, and
-only its owner can read it. ERRATA_TOKEN in the environment, for scripts, goes before both.
+only its owner can read it. ERRATA_TOKEN in the environment, for scripts, is used before both.
 """
 
 import base64
@@ -37,7 +37,7 @@ class Login:
 
 
 def of_token(token: str, url: str = "") -> Login:
-    """Return the login with a token, which says itself where it is from. `url` replaces that.
+    """Return the login with a token. The token contains the URL of its web API; `url` replaces it.
 
     Raises:
         InvalidInputError: it is no token, or the URL is not an https one.
@@ -73,7 +73,7 @@ def find() -> Login | None:
 
 
 def keep(login: Login) -> Login:
-    """Keep a login, in the place of the one before. Return it with its place."""
+    """Store a login, and replace the one before. Return it with its place."""
 
     def put(keyring: Any) -> bool:
         keyring.set_password(_SERVICE, login.url, login.token)
@@ -129,7 +129,7 @@ def _file() -> Path:
 
 
 def _write(file: Path, content: dict[str, str]) -> None:
-    """Replace a file at once. Nobody else can ever read it."""
+    """Replace a file in one step. At no time can anybody but its owner read it."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = file.with_suffix(".new")
     new.unlink(missing_ok=True)

@@ -79,7 +79,7 @@ def attachment(
     if str(output) == "-":
         sys.stdout.buffer.write(content)
         return
-    # The name is anything that anybody has sent.
+    # Anybody may have chosen the name.
     file = output or Path(re.sub(r"[^\w.-]+", "_", name).lstrip(".") or "attachment")
     if output is None and file.exists():
         raise InvalidInputError({"output": [f"The file {file} exists. Use --output."]})

@@ -189,7 +189,7 @@ def similar(ctx: CommandContext, project_id: ProjectId, issue_id: Id) -> None:
     """List up to five open issues that may be the same as an issue, the most alike first.
 
     They have most of its words: of title, culprit, exceptions, functions and files. Looks at the
-    newest 200 open issues. `issues merge` lets them count as one.
+    newest 200 open issues. `issues merge` makes them one.
     """
     found = ask(ctx, project_id, "issues/similar", issue=issue_id).json
     if ctx.json:

@@ -24,7 +24,7 @@ def login(
         bool, typer.Option("--status", help="Say who is logged in, and where the token is kept.")
     ] = False,
 ) -> None:
-    """Keep a token, with which commands work without AWS credentials. `errata logout` removes it.
+    """Keep a token, so that commands work without AWS credentials. `errata logout` removes it.
 
     Create one on your account page in the dashboard. The keyring of the system keeps it, or else a
     file that only you can read. Then issues, events, releases, alerts and open use the web API,

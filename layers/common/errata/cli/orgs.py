@@ -99,7 +99,7 @@ def audit_(
 ) -> None:
     """Print who has changed what, and from where, newest first.
 
-    An entry that is not finished was cut off, and may have taken effect.
+    A change that is not finished was interrupted, and may have taken effect.
     """
     entries, _ = audit.list_entries(organizations.find(org).id, "", limit)
     if ctx.json:

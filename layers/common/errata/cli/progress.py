@@ -15,7 +15,7 @@ _ERASE = "\r\x1b[2K"
 
 @contextmanager
 def progress(silent: bool) -> Iterator[Callable[[str], None]]:
-    """Yield a function that shows a line in the place of the one before. The end erases it."""
+    """Yield a function that shows a line in place of the one before. The last one is erased."""
     if silent or not sys.stderr.isatty():
         yield lambda _: None
         return

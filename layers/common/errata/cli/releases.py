@@ -65,7 +65,7 @@ def show(
 ) -> None:
     """Show whether a release is worse than the one before: what is new and regressed in it.
 
-    Issues are counted as long as events of the time when it happened are kept. The number of users
+    An issue is counted until the events of the time when that happened expire. The number of users
     is that of the new issues, an estimate with a standard error of 4.6 %.
     """
     options = {"release": release, "compare_with": compare_with}

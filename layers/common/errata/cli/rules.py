@@ -70,7 +70,7 @@ def _read(file: str) -> str:
 
 
 def read_file(file: str, most: int) -> str:
-    """Return the text of a file, or of stdin for `-`: no more than one character above `most`.
+    """Return the first `most` + 1 characters of a file, or of stdin for `-`.
 
     Raises:
         InvalidInputError: the file cannot be read.

@@ -1,7 +1,7 @@
 """Where the commands on issues, events, releases and alerts get their results from.
 
-A command asks `ask` and prints what it returns. With AWS credentials, that is the function of the
-use case; after `errata login`, the web API calls the same function.
+A command calls `ask` or `change`, and prints the result. With AWS credentials, these call the
+function of the use case. After `errata login`, the web API calls the same function.
 """
 
 from collections.abc import Iterator

@@ -89,7 +89,7 @@ def explain(
     project_id: ProjectId,
     event_id: Annotated[str, typer.Argument(metavar="EVENT", help="The event's id.")],
 ) -> None:
-    """Say of each frame of an event which source map was applied, or why none was."""
+    """Show for each frame of an event which source map was applied, or why none was."""
     visible = projects.visible_to_operator(project_id)
     found = read_events.find(visible, event_id) or prefixes.event(visible, event_id)
     if found is None:

@@ -37,13 +37,13 @@ _MAX_BYTES = 16 * 1024 * 1024
 # A 429 response says how long to wait: this often, and this long, before the command gives up.
 _TRIES = 3
 _MAX_WAIT_S = 60
-# Source: Sentry, "Paginating Results". The cursor alone is taken: the URL is known.
+# Source: Sentry, "Paginating Results". Only the cursor is used, because the URL is known.
 _NEXT = re.compile(r'rel="next"; results="true"; cursor="([^"]+)"')
 _LOGIN = "The token was revoked or has expired. Run `errata login`."
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Another host must not get the token."""
+    """Refuses redirects: another host must not get the token."""
 
     def redirect_request(self, *_arguments: Any, **_more: Any) -> None:
         """Return None: a redirect is an error."""
@@ -149,7 +149,7 @@ def _opener(url: str) -> urllib.request.OpenerDirector:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Return what checks certificates. It takes long to create."""
+    """Return the TLS context that checks certificates. It takes long to create."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context

@@ -52,7 +52,7 @@ class EndpointResponse:
 class Client:
     """Sends requests to the API at `url`.
 
-    Until `patient_until` (of `time.monotonic`), it sends a request again that gets 401, 403 or 5xx.
+    Until `patient_until` (by `time.monotonic`), it repeats requests that get 401, 403 or 5xx.
     After `ends_at`, it sends nothing. `reached`: whether there was any response.
     `repeated`: how many requests failed and were sent again.
     """

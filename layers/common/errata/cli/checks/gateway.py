@@ -30,7 +30,7 @@ def api(deployment: Deployment) -> Iterator[Finding]:
         "The API does not treat bodies as binary, so compressed ones are damaged.",
         _change(deployment, "add", "/binaryMediaTypes/*~1*"),
     )
-    # The local stack does not say it.
+    # The local stack does not return it.
     family = found.get("endpointConfiguration", {}).get("ipAddressType", "")
     yield finding(
         family in ("dualstack", ""),

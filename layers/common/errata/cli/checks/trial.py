@@ -16,7 +16,7 @@ from errata.models.ids import now_ms
 from errata.usecases import audit, delete_project, projects
 from errata.usecases.projects import Created
 
-# Few, so that a small burst exceeds them.
+# Requests a minute: few, so that a small burst exceeds them.
 RATE_LIMIT = 20
 _ADDRESS = "errata-doctor-"
 # A run never takes this long. A younger project or account may belong to another run that is still
