@@ -53,7 +53,7 @@ def scrubbed(rules: str, **fields: Any) -> dict[str, Any]:
         ("pattern: (\\pL{90}){9}", "RE2 does not accept the pattern: pattern too large"),
         ("pattern: " + "x" * (MAX_PATTERN + 1), "the pattern has more than 200 characters"),
         *(
-            (f"pattern: {each}", "the pattern also matches where there is nothing")
+            (f"pattern: {each}", "the pattern also matches an empty text")
             for each in ("a*", "\\b", "\\B", "^", "$", "(?m)^", "(?m)$", "x?$", "|a", "()")
         ),
         ("ip-addresses: off", "the value must be on"),

@@ -94,7 +94,7 @@ def parse(text: str) -> tuple[FingerprintRule, ...]:
     """Return the rules in a text. Skips empty lines and lines that begin with `#`.
 
     Raises:
-        WrongRulesError: names the lines that are wrong, up to ten, or the text is too long.
+        WrongFingerprintRulesError: the text is too long, or lines are wrong. Names up to ten.
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise WrongFingerprintRulesError([f"The rules have more than {MAX_BYTES:,} bytes."])

@@ -19,7 +19,7 @@ TIMED_OUT = "Sandbox.Timedout"
 OUT_OF_MEMORY = "Runtime.OutOfMemory"
 EXITED = "Runtime.ExitError"
 INIT_TIMED_OUT = "Init.Timedout"
-# Nothing else says these, so a report that has one is a failure by itself.
+# No other line may report these. So a REPORT line with one of them counts as a failure.
 _OF_REPORTS = {"timeout": TIMED_OUT, OUT_OF_MEMORY: OUT_OF_MEMORY}
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -105,7 +105,7 @@ def _of_json(text: str) -> ReadLine:
 
 
 def _of_platform(told: PlatformLine) -> Failure | None:
-    """Return a failure that no other line needs to report."""
+    """Return the failure that a line of Lambda reports, None if other lines report it."""
     if told.kind == "report":
         kind = _OF_REPORTS.get(told.status) or _OF_REPORTS.get(told.error_type)
         if kind is None:
@@ -230,7 +230,7 @@ def _traced(text: str, request_id: str, *, handled: bool, logged: str = "") -> F
     language, exceptions = found
     main = exceptions[-1]
     if main["type"] == "Error" and not main["value"] and not logged:
-        return None  # frames of nothing that has a name
+        return None  # the frames belong to no named exception
     return Failure(
         main["type"],
         main["value"][:_MAX_VALUE],

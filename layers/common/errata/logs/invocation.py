@@ -47,7 +47,7 @@ class _Invocation:
 
 @dataclass(slots=True)
 class _Entry:
-    """A line, the invocation that it belongs to, and the lines of that before it, if it failed."""
+    """A line and its invocation. If it reports a failure, `before` has the lines before it."""
 
     line: LoggedLine
     read: ReadLine
@@ -74,7 +74,7 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The failures of a batch. `told_twice` counts lines of failures that another line reports."""
+    """The failures of a batch. `told_twice` counts lines that repeat another line's failure."""
 
     captured: tuple[Captured, ...]
     told_twice: int = 0
@@ -172,9 +172,9 @@ def _standing_for(told: Failure) -> list[tuple[str, ...]]:
 
 
 def _is_told_by_another(told: Failure, at_ms: int, times: dict[tuple[str, ...], list[int]]) -> bool:
-    """Return whether another line of the invocation stands for a failure told at a time."""
+    """Return whether another line of the invocation stands for this failure at `at_ms`."""
     if told.handled:
-        # The program logs an exception that it then lets pass.
+        # If the program logs an exception and raises it again, the runtime reports it, too.
         return _has_near(times.get((_SAME, told.kind, told.value), []), at_ms)
     if not told.by_lambda:
         return False
@@ -187,7 +187,10 @@ def _is_told_by_another(told: Failure, at_ms: int, times: dict[tuple[str, ...], 
 
 
 def _has_near(times: Sequence[int], at_ms: int, *, before: bool = False) -> bool:
-    """Return whether one of these times, which are in order, is near another, or near before it."""
+    """Return whether one of these times is near `at_ms`; with `before`, only an earlier one.
+
+    The times are in order.
+    """
     after = bisect_right(times, at_ms)
     near = times[after - 1 : after] if before else times[max(0, after - 1) : after + 1]
     return any(abs(each - at_ms) < WITHIN_MS for each in near)

@@ -18,7 +18,7 @@ from errata.protocol.read import iso
 _STREAM = re.compile(r"\d{4}/\d\d/\d\d/([\w-]{0,64})\[(\$LATEST|\d{1,10})\]")
 _FUNCTION_GROUP = "/aws/lambda/"
 _MAX_BREADCRUMB = 500
-# The failures that Lambda reports from outside. They have no stack trace to group by.
+# Failures that end the process. All others have the level error.
 _LEVELS = {failure.TIMED_OUT: "fatal", failure.OUT_OF_MEMORY: "fatal", failure.EXITED: "fatal"}
 
 
@@ -48,7 +48,7 @@ def to_event(batch: LogBatch, captured: Captured, region: str) -> Fields:
     if told.logged:
         event["logentry"] = {"formatted": told.logged}
     if told.by_lambda:
-        # One issue for each function: all timeouts have the same message.
+        # One issue for each function: there is no stack trace, and all timeouts have one message.
         event["fingerprint"] = ["aws lambda", function or batch.group, told.kind]
     if captured.before:
         event["breadcrumbs"] = {"values": [_breadcrumb(*line) for line in captured.before]}

@@ -182,7 +182,7 @@ def connected(
 
 
 def target(parts: SplitResult) -> str:
-    """Return what a request asks for: the path and the query of a URL."""
+    """Return the request target of a URL: its path and its query."""
     return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 

@@ -19,7 +19,7 @@ _MAX_REFUSAL = 1_024
 class PostResponse:
     """The response to a POST: its status, and its header `Retry-After` or None.
 
-    `refusal` is the begin of the body of a refusal, if the caller has asked for it.
+    `refusal` has the first bytes of the body of a refusal, if the caller has asked for them.
     """
 
     status: int

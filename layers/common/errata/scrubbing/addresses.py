@@ -1,4 +1,4 @@
-"""IP addresses and e-mail addresses in texts. They are replaced by choice."""
+"""IP addresses and e-mail addresses in texts. They are replaced only if a rule says so."""
 
 import re
 from ipaddress import ip_address
@@ -18,7 +18,8 @@ _EMAIL = (
     r"[\w.!#$'*+^`~-]{1,64}+(?:@|%40)"
     r"[^\W_][\w-]{0,62}(?:\.[^\W_][\w-]{0,62}){0,7}\.[^\W\d_][\w-]{1,62}"
 )
-# What every IP address has, also among many texts. RE2 is faster than `re`, and has no look-behind.
+# Matches a part of every IP address, to search many texts at once. RE2 is faster than `re`, and has
+# no look-behind.
 _PART_OF_IP = re2.compile(
     r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|::[0-9A-Fa-f]|[0-9A-Fa-f]::"
     r"|[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){5}"
@@ -45,7 +46,7 @@ def without_email_addresses(text: str, instead: str = FILTERED) -> str:
 
 
 def _ipv6(found: re.Match[str], instead: str) -> str:
-    # Something like "at ::1: refused" ends with a colon of the sentence.
+    # In "at ::1: refused", the last colon belongs to the sentence.
     text, end = found[0], ""
     if text.endswith(":") and not text.endswith("::"):
         text, end = text[:-1], ":"

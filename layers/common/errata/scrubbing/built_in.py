@@ -11,8 +11,8 @@ def scrub(
 ) -> list[Scrubbed]:
     """Replace the secrets in the fields of an event, in place. Return where they were, and why.
 
-    `content` is the JSON that the fields are read from, if it is at hand. `clean_name` removes from
-    the names in these paths what the rules here do not know.
+    `content` is the JSON that the fields are read from, if it is at hand. `clean_name` removes
+    secrets by other rules from the names in the returned paths.
     """
     found = find_hints(fields, content)
     if not found:

@@ -16,7 +16,7 @@ _MAX_PATH = 200
 # Fields that stay as they are: for symbolication, bytes count.
 _EXEMPT = frozenset(("debug_meta", "source_map"))
 _EXEMPT_OF_FRAMES = frozenset(("filename", "abs_path"))
-# Source code has names of secrets everywhere, and hardly any secret. Only values are recognised.
+# Source code has names of secrets everywhere, but hardly any secrets. Only rules for values apply.
 _SOURCE = frozenset(("context_line", "pre_context", "post_context"))
 _QUIET_OF_FRAMES = _EXEMPT_OF_FRAMES | _SOURCE
 _NOTHING = frozenset[str]()
@@ -36,7 +36,10 @@ type FieldPath = tuple[Any, ...]
 def scrub_found(
     fields: Fields, found: SecretHints, clean_name: Callable[[str], str] = str
 ) -> list[Scrubbed]:
-    """Replace those of the secrets in an event's fields that a search has found."""
+    """Replace the secrets in an event's fields, in place, for the hints that a search has found.
+
+    Returns where the secrets were, and why.
+    """
     scrubber = _Scrubber(found, clean_name)
     exempt = {name: fields.pop(name) for name in _EXEMPT if name in fields}
     if "modules" in fields:
@@ -93,7 +96,7 @@ class _Scrubber:
         return {self._in_name(name): fields[name] for name in fields} if renamed else fields
 
     def plain(self, values: list[Any], path: FieldPath) -> list[Any]:
-        """Return values without secrets, whatever the names of the objects among them say."""
+        """Return values without secrets. If the only one is an object, ignore the names in it."""
         (value,) = values
         if type(value) is not dict:
             self._entries(values, path)
@@ -170,7 +173,10 @@ class _Scrubber:
         return value
 
     def _number(self, value: int | float, path: FieldPath) -> Any:
-        """Return a number that is no payment card. Columns with a gap make numbers with a point."""
+        """Return a number, or `[Filtered]` for a payment card.
+
+        A card may be a float: a table's column with a missing value has only floats.
+        """
         digits = f"{value:.0f}" if type(value) is float else str(value)
         return self._filtered(path, "payment-card") if is_card(digits) else value
 
@@ -192,7 +198,7 @@ class _Scrubber:
         return name
 
     def _filtered(self, path: FieldPath, rule: str) -> str:
-        """Note a secret. Return what stands for it."""
+        """Note where a secret was. Return its replacement."""
         if len(self.noted) < MAX_NOTED:
             names: list[str] = []
             while path:

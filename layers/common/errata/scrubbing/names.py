@@ -1,7 +1,7 @@
 """Decides by a name whether its value is a secret.
 
 A name is split into words: `authToken`, `auth-token` and `AUTH_TOKEN` are `auth` and `token`. Whole
-words count, so that `author` or `tokenizer` is no secret.
+words count: the value of `author` or `tokenizer` is no secret.
 """
 
 import re
@@ -26,7 +26,7 @@ _HINT = re.compile(
     r"|cookie|agent|number",
     re.IGNORECASE,
 )
-# With a number as their value, they count something.
+# If the value of such a name is a number, it counts something, and is no secret.
 _COUNTABLE = frozenset(("pass", "passwords", "secrets", "tokens"))
 _COOKIES = frozenset(("cookie", "cookies"))
 # Words that people write together with another one: `dbpassword`, `csrfmiddlewaretoken`.
@@ -63,7 +63,7 @@ class Kind(Enum):
     SECRET = 1
     COUNTABLE = 2  # a secret, unless it is a number
     COOKIES = 3
-    USER_AGENT = 4  # looks like many things, and is none of them
+    USER_AGENT = 4  # its text may look like a secret, and is none
 
 
 def words_of(name: str) -> list[str]:

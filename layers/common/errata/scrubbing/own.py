@@ -91,7 +91,7 @@ class _Walk:
         self.noted: list[Scrubbed] = []
 
     def prepare(self, lines: bytes) -> None:
-        """Leave out what matches nothing in the event, which has these texts and names."""
+        """Keep only the rules that may match in an event with these texts and names."""
         own = self.own
         self.patterns = tuple(
             each for each in own.patterns if not each.in_lines or each.in_lines.search(lines)
@@ -209,7 +209,7 @@ class _Walk:
 
 
 def _is_harmless(name: str, value: Any) -> bool:
-    """Return whether the id or the timestamp of an event is one. Patterns may look like it."""
+    """Return whether the id or the timestamp of an event is valid. Then it stays as it is."""
     if name == "event_id":
         return sdk_event_id(value) is not None
     return type(value) is not str or _TIME.fullmatch(value) is not None

@@ -60,7 +60,8 @@ class _WrongScrubbingRuleError(Exception):
 class Pattern(NamedTuple):
     """All patterns of a project or an organization, as one.
 
-    `in_lines` matches many lines if `expression` matches one of them. None: nobody knows.
+    `in_lines` searches many lines at once: it matches if `expression` matches one of them. None if
+    there is no such pattern.
     """
 
     expression: Any
@@ -74,7 +75,7 @@ class OwnRules:
     Attributes:
         names: words of names whose values are secrets.
         exempt: paths of parts that the other rules leave as they are, see `paths`.
-        patterns: compiled by RE2, one for all patterns of the rules of an owner.
+        patterns: compiled by RE2, one for all patterns of a project or of an organization.
         ip_addresses, email_addresses: whether these are replaced, too.
     """
 
@@ -99,7 +100,7 @@ def parse_rules(text: str) -> tuple[OwnRules, int]:
     """Return the rules in a text, and how many. Skips lines that are empty or begin with `#`.
 
     Raises:
-        WrongRulesError: names the lines that are wrong, up to ten, or the text is too long.
+        WrongScrubbingRulesError: the text is too long, or lines are wrong. Names up to ten.
     """
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise WrongScrubbingRulesError([f"The rules have more than {MAX_BYTES:,} bytes."])
@@ -171,19 +172,20 @@ def _pattern(text: str) -> tuple[str, int]:
         said = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         raise _WrongScrubbingRuleError(f"RE2 does not accept the pattern: {said}.") from None
     if any(found.start() == found.end() for each in _PLACES for found in pattern.finditer(each)):
-        raise _WrongScrubbingRuleError("the pattern also matches where there is nothing.")
+        raise _WrongScrubbingRuleError("the pattern also matches an empty text.")
     return text, pattern.programsize
 
 
 def _joined(patterns: str) -> Pattern:
-    # Where ^ and $ are those of lines, only these still ask for the first or the last place.
+    # With (?m), ^ and $ match in every line. Only these still match just where the text begins or
+    # ends.
     whole = re.search(r"\\[Az]|\(\?[a-zA-Z]*-", patterns)
     return Pattern(_compiled(patterns), None if whole else _compiled(f"(?m){patterns}"))
 
 
 def _compiled(pattern: str) -> Any:
     compiled = re2.compile(pattern, _options())
-    re2.purge()  # its cache is not bounded by what its entries take
+    re2.purge()  # its cache has no limit in bytes
     return compiled
 
 

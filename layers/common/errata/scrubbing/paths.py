@@ -46,7 +46,7 @@ def below(nodes: Nodes, name: str) -> Nodes:
 
 
 def is_exempt(nodes: Nodes) -> bool:
-    """Return whether a path ends at a part."""
+    """Return whether an exempt path ends at one of these nodes."""
     return any(_ENDS in node for node in nodes)
 
 
@@ -60,7 +60,7 @@ def leads_to(nodes: Nodes, path: str) -> bool:
 
 
 def _with_any_number(node: Node) -> Nodes:
-    """Return a place, and those that follow it with no part at all."""
+    """Return a node, and the nodes after it if `**` stands for no part."""
     found = [node]
     while _ANY_NUMBER in found[-1]:
         found.append(found[-1][_ANY_NUMBER])

@@ -9,7 +9,7 @@ from errata.scrubbing.fields import MAX_NOTED
 
 ERASED = "[Erased]"
 RULE = "erased"
-# A shorter value is only looked for as a user: in texts, "7" would be in every second one.
+# A shorter value is only compared with users, and not searched in texts: many texts have a "7".
 MIN_MENTION = 6
 _NAMES = ("id", "email", "username")
 # Errata cuts titles, values and other texts at 200 bytes or more. So only a line of at least so
@@ -53,7 +53,7 @@ class Person:
         flags = re.IGNORECASE if self._is_email else re.NOFLAG
         before, after = r"(?<!\w)", r"(?!\w)"
         if self._is_email:
-            # Of a longer address, or of one of a country: example.com.au
+            # Do not match a part of another address, such as one at example.com.au.
             before, after = before + r"(?<!\w[.+-])", r"(?![^\W_])(?!\.[a-z]{2}(?!\w))"
         elif any(map(str.isdecimal, value)):
             # `user_123456` is a key for this person, `checkout_page` is a word.

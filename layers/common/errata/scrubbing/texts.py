@@ -138,7 +138,7 @@ def secret_parameters(
 
     secrets = replaced(kind_of)
     if any(isinstance(params[marked[number]], int | float) for number in secrets):
-        # A number of tokens is none.
+        # A parameter that only counts something, such as tokens, is no secret.
         others = replaced(lambda name: _uncounted(kind_of(name)))
         secrets = {n for n in secrets if n in others or isinstance(params[marked[n]], str)}
     return list(dict.fromkeys(marked[number] for number in sorted(secrets)))
@@ -170,7 +170,7 @@ def _assigned(text: str, found: re.Match[str]) -> tuple[int, int]:
     start = found.end()
     if within := _within_quotes(text, start):
         return within
-    # What a sentence or a call may have behind it.
+    # A comma or bracket behind the value belongs to a sentence or a call.
     return start, start + len(text[start : _end_of(_WORD, text, start)].rstrip(",)"))
 
 

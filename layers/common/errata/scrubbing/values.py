@@ -21,7 +21,7 @@ from errata.scrubbing.numbers import (
     without_ibans,
 )
 
-# What a value is cleaned with: a text in, the same text without secrets out.
+# Returns a text without the secrets in it.
 type Clean = Callable[[str], str]
 
 _START = "(?<![A-Za-z0-9])"

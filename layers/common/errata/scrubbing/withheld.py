@@ -26,7 +26,7 @@ _MOST_VALUES = 10_000
 _NOT_SHOWN = frozenset(
     ("extra", "modules", "contexts", "debug_meta", "other", "source_map", "problems", "scrubbed")
 )
-# As in a title that was cut. A shorter text is all there.
+# A text with more characters may have been cut, as titles are. A shorter one is complete.
 _MAY_BE_CUT = 190
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # A name that ends with these words.

@@ -214,7 +214,7 @@ class _Functions:
             find(path, text) if text is not None else ()
             for path, text in zip(section.sources, section.contents, strict=True)
         ]
-        # Where the last answer holds: neighbouring segments are mostly of the same function.
+        # The range in which the last result holds: most neighbouring segments have one function.
         self._source = -1
         self._from = self._until = (0, 0)
         self._name = ""

@@ -98,7 +98,7 @@ def head_size(start: bytes) -> int:
 
 
 def read_head(start: bytes) -> CompiledMap:
-    """Return the header and directory of a compiled map, of which these are the first bytes."""
+    """Return the header and directory of the compiled map that starts with these bytes."""
     end = head_size(start)
     _, header_size, _ = PREFIX.unpack_from(start)
     header = unpacked(start[PREFIX.size : PREFIX.size + header_size])

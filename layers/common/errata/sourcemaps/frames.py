@@ -38,11 +38,11 @@ class FrameCandidate:
     Attributes:
         frame: the frame, in the event.
         caller: the candidate of the frame that called it, None if there is none.
-        keys: what may find its compiled map, the best first. () if the event names none.
+        keys: by which its compiled map may be found, the best first. () if the event names none.
         line, column: of the generated file, from 0.
         debug_id: of its file, "" if the event has none.
         url: of its file in a release.
-        release_key: what finds it if several maps have its debug id, "" if nothing does.
+        release_key: by which it is found if several maps have its debug id, "" if it has none.
         original: what was found.
         map_id: of the compiled map that was found.
     """

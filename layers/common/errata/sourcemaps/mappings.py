@@ -121,7 +121,7 @@ def _numbers(text: str) -> tuple[int, ...]:
     for character in text:
         digit = _DIGITS.get(character)
         if digit is None or shift > _MAX_SHIFT:
-            raise SourceMapError("Its mappings have a character or a number that cannot be.")
+            raise SourceMapError("Its mappings have an invalid character or number.")
         number |= (digit & ~_MORE) << shift
         if digit & _MORE:
             shift += 5

@@ -139,7 +139,7 @@ def _section(map_: dict[str, Any], line: int, column: int, into: _Collected) -> 
 
 def _number(value: object) -> int:
     if type(value) is not int or not 0 <= value <= MAX_NUMBER:
-        raise SourceMapError("A section begins at a line or column that cannot be.")
+        raise SourceMapError("A section begins at an invalid line or column.")
     return value
 
 

@@ -59,7 +59,7 @@ _SAME = tuple(
 def function(called: str, platform: str) -> str:
     """Return the name of a function as all engines write it, "" if it has none.
 
-    In a browser, a name of one or two letters is a minifier's.
+    In a browser, a name of one or two letters comes from a minifier, and counts as none.
     """
     if called in _NOBODY:
         return ""
@@ -71,7 +71,7 @@ def function(called: str, platform: str) -> str:
 
 
 def is_of_the_application(called: str, path: str) -> bool:
-    """Return whether a frame is not one of the engine or of an SDK's wrapper."""
+    """Return whether a frame belongs neither to the engine nor to an SDK's wrapper."""
     if not path and _BUILT_IN.match(called):
         return False
     return path not in _NATIVE and not called.endswith(_WRAPPER)
@@ -89,7 +89,8 @@ def file(path: str) -> str:
 def fails_to_load(message: object) -> bool:
     """Return whether a message says that a part of the application could not be loaded.
 
-    A deploy that removes the files of the build before causes this, whichever file it is.
+    This happens after a deploy that has removed the files of the previous build. It does not matter
+    which file is missing.
     """
     if not isinstance(message, str):
         return False
@@ -100,7 +101,7 @@ def fails_to_load(message: object) -> bool:
 
 
 def is_recursion(message: str) -> bool:
-    """Return whether a message says that a recursion has no end. The engines use other types."""
+    """Return whether a message reports endless recursion. Each engine uses another type for it."""
     return _RECURSION.match(message) is not None
 
 

@@ -11,7 +11,7 @@ from errata.models.event import Fields
 _MAX_FRAMES = 1_000
 _MAX_LOCATIONS = 50
 _MAX_SHOWN = 4
-# A line of a minified file is longer. It is another one in each build.
+# Characters of a line of code. A longer line is minified, and differs in each build.
 _MAX_LINE = 300
 # Longer texts are not cached.
 _MAX_KNOWN_TEXT = 200

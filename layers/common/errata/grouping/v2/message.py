@@ -117,7 +117,7 @@ _EMPTY_WORDS = frozenset(
         *("info", "message", "uncaught", "unhandled"),
     )
 )
-# JSON that is not longer is parsed. Its first of these members is its message.
+# JSON of at most so many characters is parsed. The first of these members is its message.
 _MAX_JSON = 8_192
 _MESSAGES = ("msg", "message", "event", "error", "err", "text")
 _MAX_KEYS = 20
@@ -157,13 +157,13 @@ def constant(text: str) -> str:
         return text[:_MAX_TEXT].strip()
     said = _compiled().sub(_placeholder, text)
     if "<quoted>" in said and not _has_words(said):
-        # The quoted texts are all there is.
+        # The text has nothing but quoted texts.
         said = _compiled().sub(_unquoted, text)
     return said[:_MAX_TEXT].strip()
 
 
 def _has_words(said: str) -> bool:
-    """Return whether placeholders are not all there is. Most texts start with a word."""
+    """Return whether a text has words besides placeholders. Most texts start with a word."""
     return bool(_WORD.match(said) or _WORD.search(_PLACEHOLDER.sub("", said)))
 
 

@@ -12,7 +12,8 @@ from errata.models.event import Event, Fields
 _MAX_EXCEPTIONS = 50
 _MAX_KNOWN_TEXT = 500
 _QUALIFIED = re.compile(r"[.\\:*]")
-# Types that are raised for any reason, by their last part. A text or a code says which one it is.
+# Last parts of generic types, which are raised for any reason. Only a text or a code tells the
+# errors apart.
 _GENERIC = frozenset(
     (
         *("Error", "Exception", "RuntimeError", "RuntimeException", "StandardError", "Throwable"),
@@ -54,9 +55,8 @@ def by_exceptions(event: Event, exceptions: list[Fields]) -> Why | None:
     """Return the types of all exceptions and the locations of their in-app frames, or None.
 
     If no frame is in-app, all frames and the values of the exceptions count. If the innermost
-    location has no name, its line of code counts, too, or else the value. If a type is one that
-    anybody raises, the fixed words of the value count. Equal exceptions count once, also in a
-    group.
+    location has no name, its line of code counts, too, or else the value. If a type is generic, the
+    fixed words of the value count. Equal exceptions count once, also in a group.
     """
     # JavaScript SDKs send a message as an exception without a type, to send its frames.
     if not any(each.get("type") for each in exceptions):
@@ -103,7 +103,7 @@ def _details(generic: bool, value: str, where: Stack, in_app: bool, javascript: 
         return ""
     if nameless and code and not generic:
         return "".join(code.split())
-    # A cache of whole texts would keep whatever clients send.
+    # Do not cache long texts: clients may send any number of them.
     read = _known_words if len(value) <= _MAX_KNOWN_TEXT else _words
     said = read(value, code, javascript)
     return f"{said} {''.join(code.split())}" if nameless and code else said
@@ -120,9 +120,9 @@ _known_words = lru_cache(1_024)(_words)
 
 @lru_cache(1_024)
 def _kind(sent: str) -> tuple[str, bool]:
-    """Return a type without generated parts, and whether it says nothing about the error.
+    """Return a type without generated parts, and whether it is generic.
 
-    Anybody raises such a type for any reason.
+    A generic type says nothing about the error: it is raised for any reason.
     """
     kind = names.name(sent)
     last = _QUALIFIED.split(kind)[-1]
