@@ -31,7 +31,7 @@ TITLE_BYTES = 3_000
 # Bytes of all comments beside an event. Those that do not fit are on the page of the activity.
 COMMENTS_BYTES = 6_000
 _MOST_MARKS = 6
-# With so many events in a day, the chart of hours says more than the chart of days.
+# From so many events a day on, the page opens with the chart of hours instead of days.
 _HOURS_FROM = 10
 
 

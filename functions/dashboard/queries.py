@@ -52,7 +52,7 @@ def built_in_views(terms: Sequence[Term], sort: str) -> list[tuple[str, str, boo
 
 
 def environments_of(found: Iterable[Issue], current: str) -> list[str]:
-    """Return the environments that are offered at once: those of the issues on the page."""
+    """Return the environments to offer without loading more: those of the issues on the page."""
     counts: Counter[str] = Counter()
     for issue in found:
         counts.update(issue.environments)

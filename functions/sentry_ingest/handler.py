@@ -171,7 +171,7 @@ class _Body:
         self._route = route
 
     def envelope(self) -> Envelope:
-        """Return the envelope. What is sent to the other routes is put into a new envelope.
+        """Return the envelope. An event or report of another route gets an envelope of its own.
 
         Raises:
             HTTPError: the body cannot be read, is too large, or not what the route accepts.

@@ -1,4 +1,4 @@
-"""Find the issue that a path names, in whatever form: `/issues/{id}` or below an organization."""
+"""Find the issue that a path names: `/issues/{id}`, or the same below an organization."""
 
 from dataclasses import dataclass
 

@@ -84,7 +84,7 @@ class ProjectReleaseForm(Form):
 
 
 class ReleaseUpdate(Form):
-    """What to change of a release. `projects`: announce it there, if they do not know it."""
+    """What to change of a release. It is announced in those of `projects` that do not know it."""
 
     projects: Annotated[list[str | int] | None, Field(max_length=50)] = None
     url: Annotated[str | None, Field(max_length=_MAX_URL)] = None

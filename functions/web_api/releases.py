@@ -240,7 +240,7 @@ def _ms(at: datetime | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """Where a page of releases starts. The list comes in parts: each has those of some projects.
+    """Where a page of releases starts. A list has parts, each with the releases of some projects.
 
     Attributes:
         offset: how many releases of the part were shown before.

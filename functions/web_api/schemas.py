@@ -1,7 +1,7 @@
 """What the web API returns about organizations, projects and keys, as Sentry's API has it.
 
-Source: Sentry's public API reference. Fields that Errata has nothing for are left out, except where
-clients insist on them.
+Source: Sentry's public API reference. Fields for which Errata has no values are left out, unless
+clients require them.
 """
 
 from datetime import UTC, datetime

@@ -43,7 +43,7 @@ class HashSchema(Schema):
 
 
 class ActivitySchema(Schema):
-    """What somebody, or an event, has done with an issue. Of a comment, `data` has the `text`."""
+    """What somebody, or an event, has done with an issue. `data` has the `text` of a comment."""
 
     id: str
     type: str

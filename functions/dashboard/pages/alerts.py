@@ -62,7 +62,7 @@ MUTES = {3_600: "For 1 hour", 86_400: "For 24 hours", 7 * 86_400: "For 7 days"}
 
 @dataclass(frozen=True, slots=True)
 class ShownDelivery:
-    """An attempt as the page shows it: what it said, and its issue if it was about one issue."""
+    """An attempt as the page shows it. `issue_id` and `short_id` are "" unless it has one issue."""
 
     attempt: Attempt
     what: str

@@ -129,7 +129,7 @@ def _file() -> Path:
 
 
 def _write(file: Path, content: dict[str, str]) -> None:
-    """Replace a file in one step. At no time can anybody but its owner read it."""
+    """Replace a file in one step. Only its owner can read it, also while it is written."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = file.with_suffix(".new")
     new.unlink(missing_ok=True)

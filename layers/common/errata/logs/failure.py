@@ -77,7 +77,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ReadLine:
-    """What a line says: a failure, something of Lambda about an invocation, both or neither."""
+    """What a line reports: a failure, Lambda's data about an invocation, both, or neither."""
 
     failure: Failure | None = None
     platform: PlatformLine | None = None

@@ -56,7 +56,7 @@ def to_event(batch: LogBatch, captured: Captured, region: str) -> Fields:
 
 
 def _function(batch: LogBatch, captured: Captured) -> tuple[str, str]:
-    """Return the name and the version of the Lambda function, "" if it is none."""
+    """Return the name and the version of the Lambda function, "" if the log is not of one."""
     stream = _STREAM.match(batch.stream)
     name = ""
     if batch.group.startswith(_FUNCTION_GROUP):

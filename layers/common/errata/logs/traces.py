@@ -41,6 +41,6 @@ def _go_frame(sent: Mapping[str, Any]) -> Fields:
         made["lineno"] = line
     if isinstance(label, str):
         made["function"] = label[:1_000]
-    # The paths have no folder of the module cache: those of dependencies start with a host.
+    # The paths are not below the module cache: a dependency's path starts with a host.
     made["in_app"] = not re.match(r"(?:runtime|reflect|net|sync)/|github\.com/aws/", str(path))
     return made

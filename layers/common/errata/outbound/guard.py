@@ -37,7 +37,7 @@ _SPECIAL = [
     )
 ]
 
-# What the name localhost and those below it mean (RFC 6761).
+# The address of `localhost`, and of all names below it (RFC 6761).
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address

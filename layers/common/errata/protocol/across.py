@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from errata.errors import InvalidInputError
 from errata.protocol.issues import SORTS, IssueQuery
 
-# With so many numbers, a cursor stays below 2 KB.
+# Most projects of one part. With a number for each, a cursor stays below 2 KB.
 MAX_PROJECTS = 200
 _MOST = 10**15
 _PROJECT = re.compile(r"(?:0|[1-9][0-9]{0,17})?", re.ASCII)

@@ -9,7 +9,7 @@ from enum import Enum
 from functools import lru_cache
 from itertools import pairwise
 
-# Only the beginning of a longer name counts: a cache would keep whatever clients send.
+# Only the beginning of a longer name counts, so that the cache keeps no long names from clients.
 MAX_NAME = 128
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 # A percent-encoded character, such as the brackets of a form's `user%5Bpassword%5D`.

@@ -62,7 +62,7 @@ _LINE = re.compile(r"[^\r\n]+")
 # A quote, with the backslashes before it, or a bracket.
 _MARK = re.compile(r"""(\\*)(["'])|[\[{]|[\]}]""")
 _OPENING = re.compile(r"""(\\{0,7})(["'`])""")
-# A colon behind a name, which those of URLs and times are not.
+# A colon after a name. Does not match the colons of URLs and times.
 _COLON = re.compile(r""":(?:(?<=["' ]:)|(?=[ \t"'`\\]))""")
 _SECRET = (Kind.SECRET, Kind.COUNTABLE, Kind.COOKIES)
 

@@ -120,7 +120,7 @@ _MAX_RUNS, _MAX_RUN = 50, 40
 
 
 def _may_have_card(content: bytes) -> bool:
-    """Return whether digits in a row, whatever separates them, have a card among them."""
+    """Return whether a card may be among the digits of an event, ignoring spaces and hyphens."""
     runs = _RUNS.findall(content.translate(None, b" -"))
     return (
         len(runs) > _MAX_RUNS

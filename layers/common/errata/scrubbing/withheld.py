@@ -43,7 +43,7 @@ _PAIR = re.compile(
     r"""(?i)(?<![a-z])((?:user|customer|account)[_-]?id|uid|user[_-]?name)"""
     r"""(\\?["']?\s{0,4}(?:[:=]|%3D)\s{0,4}\\?["']?)[\w.+-]{1,200}"""
 )
-# An e-mail address of which the end was cut off.
+# An e-mail address whose end was cut off.
 _CUT = re.compile(r"[^\s@\"'<>(]{1,64}@[^\s@\"'<>)]{0,255}(?=…|\Z)")
 
 

@@ -54,7 +54,7 @@ def write(alert: Alert, address: str) -> Post:
 
 
 def dedup_key(news: News | None, alert: Alert) -> str:
-    """Return the key of the incident: that of the issue, or that of a message about several."""
+    """Return the key of the incident. Each issue has one, and each message about several issues."""
     return (f"errata-{news.issue_id}" if news and news.issue_id else alert.id)[:MAX_DEDUP_KEY]
 
 

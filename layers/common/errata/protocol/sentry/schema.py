@@ -188,9 +188,9 @@ def checked(sent: dict[str, Any]) -> tuple[dict[str, Any], Problems]:
 
 
 def _shorten(event: dict[str, Any], problems: Problems) -> None:
-    """Shorten the lists of an event in place, and add those of more than usual size to `problems`.
+    """Shorten lists of an event that are too long, in place, and note each in `problems`.
 
-    Whatever has an unexpected type stays for the validation.
+    Parts of an unexpected type stay: the validation removes them.
     """
 
     def cut(owner: Any, name: str, path: str, first: int, last: int) -> None:
