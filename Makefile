@@ -28,11 +28,7 @@ test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run all tests except 
 
 clients: .venv/ready .venv-sam/ready .venv-ministack/ready .venv-mcp/ready .venv-mcp-before/ready ## run the tests with SDKs, snippets, a browser, requests made from the OpenAPI document, and an upgrade of the release before, which need Node.js, PHP, Ruby, curl and Chromium (SYSTEM=1 installs them on Debian and Ubuntu)
 	@dev/tools.sh
-	$(PYTEST) --dist loadfile --no-loadscope-reorder tests/clients --ignore tests/clients/test_upgrade.py
-	@# In one process: the tests that Schemathesis makes of a document have the same id, and pytest-xdist would run one of them.
-	$(PYTEST) --numprocesses 0 -p schemathesis.pytest.plugin tests/openapi
-	@# Alone: a debugger in a Node.js program loses local variables while two releases are built.
-	$(PYTEST) --numprocesses 0 tests/clients/test_upgrade.py
+	$(PYTEST) --dist loadfile --no-loadscope-reorder -p schemathesis.pytest.plugin tests/openapi tests/clients
 
 coverage: .venv/ready ## print the lines that no unit, integration or contract test runs
 	$(PYTEST) --dist worksteal --cov --cov-report=term-missing:skip-covered tests/unit tests/integration tests/contract
