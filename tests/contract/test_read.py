@@ -161,20 +161,20 @@ def test_a_page_takes_one_query(
     assert made == expected
 
 
-@pytest.mark.parametrize("name", ["environment", "release"])
 def test_a_search_reads_ten_pages_of_a_query_and_goes_on_with_a_cursor(
-    busy: Project, clock: Clock, name: str
+    busy: Project, clock: Clock
 ) -> None:
     # Three to a megabyte, which is a page of a query.
     noise = base64.b64encode(random.Random(1).randbytes(300_000)).decode()
     stream.put(stream.event(busy.id, clock.ms - n, stack_trace=noise) for n in range(36))
-    rare: Any = {name: "rare"}
+    rare: Any = {"environment": "rare", "release": "rare"}
     (wanted,) = stream.put([stream.event(busy.id, clock.ms - 100, **rare)])
-    page, made = queries(busy, **rare)
-    assert (page.json["data"], made) == ([], 10)
-    page, made = queries(busy, **rare, cursor=page.json["next_cursor"])
-    assert ([event["id"] for event in page.json["data"]], made) == ([wanted], 2)
-    assert page.json["next_cursor"] is None
+    for name in rare:
+        page, made = queries(busy, **{name: "rare"})
+        assert (page.json["data"], made) == ([], 10), name
+        page, made = queries(busy, **{name: "rare"}, cursor=page.json["next_cursor"])
+        assert ([event["id"] for event in page.json["data"]], made) == ([wanted], 2), name
+        assert page.json["next_cursor"] is None, name
 
 
 def test_a_full_page_reads_no_further(busy: Project, clock: Clock) -> None:

@@ -27,6 +27,7 @@ from errata.usecases.issue_lists import sort_key
 from tests.support import shelf
 from tests.support.calls import Call, recorded, watched
 from tests.support.shelf import EXPIRES, issue
+from tests.support.snapshot import step
 
 NOW_MS = (EXPIRES - 86_400) * 1000
 _names = count()
@@ -86,8 +87,13 @@ def seen(n: int, **changed: Any) -> Issue:
 @pytest.fixture
 def shop() -> Shop:
     """Five projects: one busy, one empty. Their issues differ in all that a search asks for."""
+    made = step("a shop", _five_projects)
+    return Shop(made.organization, made.projects, {**made.issues})
+
+
+def _five_projects() -> Shop:
     shop = new_shop(5)
-    for at, (project, size) in enumerate(zip(shop.projects, (40, 9, 7, 0, 1), strict=True)):
+    for at, (project, size) in enumerate(zip(shop.projects, (24, 9, 7, 0, 1), strict=True)):
         shop.put(
             project,
             [

@@ -199,7 +199,7 @@ def test_a_change_that_is_cut_off_is_in_the_log(change: str) -> None:
         number += 1
         project = account.new_project()
         before = state(project.id)
-        with calls.fault(number, calls.killed, after=True) as outcome, suppress(calls.Killed):
+        with calls.cut_off(number) as outcome, suppress(calls.Killed):
             CUT_OFF[change](project)
         logged = [each for each in entries() if each.project_id == project.id]
         assert len(logged) <= 1
@@ -215,7 +215,7 @@ def test_an_organization_whose_creation_is_cut_off_has_an_entry() -> None:
     number = 0
     while True:
         number += 1
-        with calls.fault(number, calls.killed, after=True) as outcome, suppress(calls.Killed):
+        with calls.cut_off(number) as outcome, suppress(calls.Killed):
             organizations.create("acme")
         made = [each.id for each in organizations.list_organizations() if each.id != "default"]
         assert all(said(each) == ["organization created: name acme"] for each in made)

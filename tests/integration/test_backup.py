@@ -142,7 +142,7 @@ def test_it_needs_little_memory_for_large_tables(
     monkeypatch.setattr(tables, "PAGE", 100)
     monkeypatch.setattr(backup, "PART_BYTES", 200_000)
     noise, peaks = Random(1), []
-    for number in (100, 300, 2_700):  # the first run also imports modules
+    for number in (100, 200, 1_000):  # the first run also imports modules
         stream.put(
             stream.event("1", now_ms() + n, context={"noise": noise.randbytes(2_000).hex()})
             for n in range(number)
@@ -150,7 +150,7 @@ def test_it_needs_little_memory_for_large_tables(
         here = f"{place}-{number}"
         with watched(quick_pages(settings().events_table)):
             peaks.append(peak_bytes(partial(done, "backup", here)))
-    assert sum(file.stat().st_size for file in parts_of(here)) > 6_000_000
+    assert sum(file.stat().st_size for file in parts_of(here)) > 2_000_000
     assert peaks[2] - peaks[1] < 1_000_000
 
 

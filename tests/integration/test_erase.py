@@ -32,6 +32,7 @@ from tests.support.calls import (
     Call,
     Killed,
     conflicting,
+    cut_off,
     failing,
     fault,
     killed,
@@ -344,7 +345,7 @@ def test_an_erasure_that_is_cut_off_is_finished_by_the_next(busy: Project, clock
     assert all(vars_of(whole))
     for number in count(1):
         start.restore()
-        with fault(number, killed, after=True) as outcome, suppress(Killed):
+        with cut_off(number) as outcome, suppress(Killed):
             erased(busy.id)
         clear_cache()
         again = erased(busy.id)
@@ -358,7 +359,7 @@ def test_an_erasure_that_is_cut_off_is_finished_by_the_next(busy: Project, clock
         assert len(issue_rows) == 4
         assert all("values" not in row for row in issue_rows)
         assert counts_of(tally.counted(busy.id)) == counts
-    assert number > 12
+    assert number > 11
     assert again == Receipt()
 
 

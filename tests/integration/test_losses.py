@@ -191,8 +191,9 @@ def test_a_refusal_that_knows_its_reason_needs_no_more(
     assert [each.getMessage() for each in caplog.records] == [LINE % (busy.id, "quota")]
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call took effect"])
-@pytest.mark.parametrize("error", [killed, throttled])
+@pytest.mark.parametrize(
+    ("error", "after"), [(killed, True), (throttled, False), (throttled, True)]
+)
 def test_a_batch_that_fails_and_comes_again_is_counted_once(
     clock: Clock, error: Any, after: bool
 ) -> None:

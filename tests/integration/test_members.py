@@ -202,7 +202,7 @@ def test_what_is_cut_off_is_mended_by_doing_it_again(act: Callable[[], Any]) -> 
     members.add("default", EVE, "owner")
     members.add("default", ADA, "admin")
     for number in range(1, 20):
-        with calls.fault(number, calls.killed, after=True) as outcome:
+        with calls.cut_off(number) as outcome:
             try:
                 act()
             except calls.Killed:

@@ -18,7 +18,7 @@ from errata.models.loss import LOW_QUOTA
 from errata.usecases import loss_ledger, members, organizations, owner_notices, projects, quota
 from tests.integration.test_losses import batch, lost
 from tests.support.account import Clock, Project
-from tests.support.calls import Killed, calling_as, fault, killed, watched
+from tests.support.calls import Killed, calling_as, cut_off, watched
 from tests.support.cli import refusing
 from tests.support.clients import ingest
 from tests.support.gateway import handler
@@ -282,7 +282,7 @@ def test_cut_off_anywhere_a_loss_is_counted_once_and_told(clock: Clock) -> None:
         clock.days(1)
         before = len(mails())
         event = batch([LOSS], clock.ms)
-        with fault(number, killed, after=True) as outcome, suppress(Killed):
+        with cut_off(number) as outcome, suppress(Killed):
             handler("ledger")(event, None)
         owner_notices.clear_cache()
         clock.advance(61)

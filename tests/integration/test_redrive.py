@@ -3,6 +3,8 @@
 import base64
 import gzip
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import count
@@ -22,7 +24,16 @@ from errata.usecases import loss_ledger, redrive, webhooks
 from tests.integration.test_losses import batch
 from tests.support import account, stream, tally
 from tests.support.account import Clock, Project
-from tests.support.calls import Call, Killed, conflicting, fault, killed, throttled, watched
+from tests.support.calls import (
+    Call,
+    Fault,
+    Killed,
+    conflicting,
+    fault,
+    killed,
+    throttled,
+    watched,
+)
 from tests.support.cli import Deployed, deployed, done, failed, refusing
 from tests.support.gateway import call, handler
 from tests.support.visible import all_issues, visible_at, visible_in
@@ -345,10 +356,16 @@ def test_digest_meets_a_redrive_and_both_count(busy: Project, clock: Clock) -> N
 # ------------------------------------------------------------------ cut off
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before a call", "after a call took effect"])
-@pytest.mark.parametrize("error", [killed, conflicting])
+INTERRUPTIONS: dict[str, Callable[[int], AbstractContextManager[Fault]]] = {
+    "killed": lambda number: fault(number, killed, after=True),
+    "refused": lambda number: fault(number, conflicting),
+    "took effect": lambda number: fault(number, conflicting, after=True),
+}
+
+
+@pytest.mark.parametrize("interruption", INTERRUPTIONS)
 def test_cut_off_anywhere_a_redrive_that_runs_again_counts_once(
-    clock: Clock, error: Any, after: bool, monkeypatch: pytest.MonkeyPatch
+    clock: Clock, interruption: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What a process that ended had held is there again at once.
     monkeypatch.setattr(queues, "HELD_S", 0)
@@ -360,7 +377,7 @@ def test_cut_off_anywhere_a_redrive_that_runs_again_counts_once(
         for item in items[3:6]:
             body = {"project_id": project_id, "event_id": item["sk"]["S"], "reason": "x"}
             put_message(settings().digest_dead_letter_url, body)
-        with fault(number, error, after=after) as outcome:
+        with INTERRUPTIONS[interruption](number) as outcome:
             try:
                 redrive.redrive_queue("digest")
             except (Killed, Exception):

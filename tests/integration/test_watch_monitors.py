@@ -17,7 +17,7 @@ from tests.support import monitors as jobs
 from tests.support import stream
 from tests.support.account import Clock, Project
 from tests.support.alerts import Queue, headers, rule, slack
-from tests.support.calls import fault, killed, recorded
+from tests.support.calls import cut_off, fault, recorded
 from tests.support.clients import events
 from tests.support.fresh import clear_cache
 from tests.support.monitors import (
@@ -218,7 +218,7 @@ def test_whatever_is_cut_off_comes_again_and_each_failure_is_one_event(
             else:
                 send(busy, item(status, f"{number:031}{step}", slug, monitor_config=HOURLY))
             records = jobs.received()
-            with fault(number, killed, after=True) as outcome:
+            with cut_off(number) as outcome:
                 with suppress(BaseException):
                     run_worker(records)
                 cut = cut or outcome.struck
@@ -240,7 +240,7 @@ def test_whatever_is_cut_off_comes_again_and_each_failure_is_one_event(
         assert (issue.count, issue.status) == (3, "regressed")
         assert len([each for each in schedules().values() if slug in each]) == 1
         if not cut:
-            assert number > 8
+            assert number > 6
             return
 
 

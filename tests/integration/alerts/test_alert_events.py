@@ -43,7 +43,7 @@ from errata.usecases.channels import AlertTarget
 from tests.support import stream
 from tests.support.account import Clock, Project
 from tests.support.alerts import KEY, Queue, attempts, digest, happen, headers, resolve, rule, slack
-from tests.support.calls import Call, Killed, calling_as, fault, killed, recorded, watched
+from tests.support.calls import Call, Killed, calling_as, cut_off, recorded, watched
 from tests.support.receiver import receiver
 from tests.support.vendors import VENDORS, played
 from tests.support.visible import visible_in
@@ -321,7 +321,7 @@ def test_wherever_digest_is_killed_an_occasion_is_one_message(
                 issues.change(visible, issue, settled[kind], "a@b.example")
                 clock.advance(1)
             batch = happen(busy, clock, name)
-            with fault(number, killed, after=True) as outcome, queue.filled(), suppress(Killed):
+            with cut_off(number) as outcome, queue.filled(), suppress(Killed):
                 stream.deliver(batch)
             for _ in range(2):
                 digest(queue, batch)
@@ -357,7 +357,7 @@ def test_wherever_a_person_s_request_is_killed_what_they_do_is_one_message(
             digest(queue, happen(busy, clock, f"f{number}"))
             clock.advance(1)
             issue, before = issue_id(busy.id, f"f{number}"), len(there.received)
-            with fault(number, killed, after=True) as outcome, queue.filled(), suppress(Killed):
+            with cut_off(number) as outcome, queue.filled(), suppress(Killed):
                 act(issue)
             clock.advance(1)
             with queue.filled():
