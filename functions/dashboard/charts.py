@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 
 def sparkline(counts: Sequence[int]) -> Markup:
@@ -180,17 +180,16 @@ def _begin(name: str, place: float) -> float:
 
 def _bar(x: float, step: float, bar: tuple[str, int], peak: int, shown: Bars, top: int) -> Markup:
     name, count = bar
-    drawn = Markup("")
+    drawn = ""
     if count:
+        kind = "hot" if shown.hot is not None and count >= shown.hot else "b"
         height = max(2, round((_AXIS - top) * count / peak))
-        drawn = Markup('<rect class="{}" x="{:.1f}%" y="{}" width="{:.1f}%" height="{}"/>').format(
-            "hot" if shown.hot is not None and count >= shown.hot else "b",
-            x + step * 0.12,
-            _AXIS - height,
-            step * 0.76,
-            height,
+        drawn = (
+            f'<rect class="{kind}" x="{x + step * 0.12:.1f}%" y="{_AXIS - height}"'
+            f' width="{step * 0.76:.1f}%" height="{height}"/>'
         )
-    return Markup(
-        '<g><title>{}: {:,}</title><rect class="hit" x="{:.1f}%" y="8" width="{:.1f}%"'
-        ' height="96"/>{}</g>'
-    ).format(name, count, x, step, drawn)
+    # A page has 54 bars. Markup.format takes ten times as long.
+    return Markup(  # noqa: S704 - numbers, and an escaped name
+        f'<g><title>{escape(name)}: {count:,}</title><rect class="hit" x="{x:.1f}%" y="8"'
+        f' width="{step:.1f}%" height="96"/>{drawn}</g>'
+    )
