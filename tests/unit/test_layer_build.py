@@ -1,5 +1,6 @@
 """The layer's pruned botocore: kept operations have the same models as in the original."""
 
+import ast
 import importlib.util
 import json
 import re
@@ -225,6 +226,31 @@ def test_the_layer_keeps_the_bytecode_of_its_modules_without_docstrings(tmp_path
     run = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
     assert 'File "/opt/python/package/fails.py", line 7, in run' in run.stderr
     assert run.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "class Outer: {}",
+        "async def outer(): {}",
+        "if condition: {}",
+        "if condition: pass\nelse: {}",
+        "while condition: {}",
+        "for one in many: {}",
+        "with opened: {}",
+        "try: {}\nfinally: pass",
+        "try: pass\nexcept ValueError: {}",
+        "try: pass\nexcept* ValueError: {}",
+        "try: pass\nfinally: {}",
+        "match one:\n case 1: {}",
+    ],
+)
+def test_a_docstring_goes_wherever_its_function_is_defined(around: str) -> None:
+    inner = "\n  def function():\n   'Docs.'\n   return 'kept'"
+    tree = ast.parse(around.format(inner))
+    build.drop_docstrings(tree)
+    assert "Docs." not in ast.unparse(tree)
+    assert "kept" in ast.unparse(tree)
 
 
 def test_the_core_of_pydantic_loads_its_schemas_only_when_asked(tmp_path: Path) -> None:
