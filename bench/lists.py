@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from bench.seed import as_bytes, as_json
@@ -149,7 +150,8 @@ class ManyIssues(RecordingServer):
         if values[":pk"] != {"S": self._partition}:
             page = _Page([], 1, more=False)
         elif ":begin" in values:
-            page = self._of_value(request, values[":begin"]["S"])
+            after = request.get("ExclusiveStartKey", {"sk": {"S": ""}})
+            page = self._of_value(values[":begin"]["S"], after["sk"]["S"])
         elif "IndexName" in request:
             page = self._from_index(request, values)
         else:
@@ -184,11 +186,11 @@ class ManyIssues(RecordingServer):
             rows.append(write_all(entry))
         return _Page(rows, sum(map(item_size, rows)), more=first > start)
 
-    def _of_value(self, request: dict[str, Any], begin: str) -> _Page:
-        """Return the value rows that begin so, after the start key, one page."""
+    @cache  # noqa: B019 - there is one server, which lasts as long as the bench
+    def _of_value(self, begin: str, after: str) -> _Page:
+        """Return the value rows that begin so, after this sort key, one page."""
         found = self._values[begin]
-        after = request.get("ExclusiveStartKey")
-        first = bisect_right(found, after["sk"]["S"]) if after else 0
+        first = bisect_right(found, after)
         rows: list[Item] = []
         size = 0
         for sk in found[first:]:
