@@ -497,7 +497,11 @@ def test_a_unit_of_a_lease_is_spent_again_if_its_event_is_not_stored() -> None:
     with fault(1, throttled):
         assert ingest(project).status == 503
     assert used_after(project, 1) == 3
-    assert used_after(project, 1) == 7
+    assert used_after(project, 1) == 7  # three of four are left
+    with fault(1, throttled):
+        assert ingest(project).status == 503
+    assert used_after(project, 3) == 7
+    assert used_after(project, 1) == 15
 
 
 def test_a_unit_whose_return_is_refused_stays_with_the_environment() -> None:
