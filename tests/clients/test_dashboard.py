@@ -8,13 +8,14 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from errata.usecases import members, projects
-from tests.support.chromium import barriers, window
+from tests.support.chromium import barriers, poll_until, window
 from tests.support.deployed import eventually
 from tests.support.team import Team, sign_in
 
 
 def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) -> None:
     with window(browser) as page:
+        page.clock.install()
         sign_in(page, team, f"projects/{team.project_id}/issues")
         # An empty project tells how to send the first error, and sees it arrive by itself.
         expect(page.get_by_role("heading", name="No errors yet")).to_be_visible()
@@ -49,7 +50,7 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
         expect(page.get_by_text("Regressed", exact=True)).to_be_visible()
 
         team.send(message="careful", level="warning", environment="staging")
-        expect(page.get_by_role("link", name="careful")).to_be_visible()
+        poll_until(page, page.get_by_role("link", name="careful"))
         page.get_by_role("combobox", name="Search issues").fill("is:open level:warning")
         page.get_by_role("button", name="Search").click()
         expect(page.get_by_role("link", name="careful")).to_be_visible()

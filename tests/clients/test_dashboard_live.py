@@ -7,11 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.support.chromium import barriers, window
+from tests.support.chromium import POLL_MS, barriers, poll_until, polled, window
 from tests.support.deployed import eventually
 from tests.support.team import Team, sign_in
 
-POLL_MS = 45_000
 ZURICH = ZoneInfo("Europe/Zurich")
 
 
@@ -28,13 +27,6 @@ def opened(page: Page, team: Team, message: str = "boom") -> None:
 
     eventually(listed, bool)
     page.mouse.move(5, 5)
-
-
-def polled(page: Page) -> None:
-    """Let the time of a refresh come, and wait for its answer."""
-    with page.expect_response(lambda response: "hx-request" in response.request.headers):
-        page.clock.run_for(POLL_MS)
-    page.wait_for_timeout(200)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +54,7 @@ def test_a_refresh_that_fails_leaves_the_list_and_the_next_one_goes_on(
         expect(page.locator("header.bar")).to_have_count(1)
         page.unroute("**/issues*")
         team.send(message="and another", fingerprint="other")
-        for _ in range(30):
-            polled(page)
-            if page.get_by_role("link", name="and another").count():
-                break
-        expect(page.get_by_role("link", name="and another")).to_be_visible()
+        poll_until(page, page.get_by_role("link", name="and another"))
 
 
 def test_a_session_that_ended_asks_to_sign_in_and_leads_back(browser: Browser, team: Team) -> None:

@@ -8,6 +8,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
+    Locator,
     Page,
     Response,
     expect,
@@ -15,6 +16,8 @@ from playwright.sync_api import (
 )
 
 PATIENCE_MS = 60_000
+# How often the list of issues refreshes itself.
+POLL_MS = 45_000
 # Disable the browser's own requests to the internet. As root it starts only without a sandbox.
 _ARGUMENTS = [
     "--no-sandbox",
@@ -87,6 +90,22 @@ def window(
     finally:
         context.close()
     assert not complaints, complaints
+
+
+def polled(page: Page) -> None:
+    """Let the time of a refresh come, and wait for its answer. The page's clock is installed."""
+    with page.expect_response(lambda response: "hx-request" in response.request.headers):
+        page.clock.run_for(POLL_MS)
+    page.wait_for_timeout(200)
+
+
+def poll_until(page: Page, shown: Locator) -> None:
+    """Let the time of refreshes come until they show something."""
+    for _ in range(30):
+        polled(page)
+        if shown.count():
+            break
+    expect(shown).to_be_visible()
 
 
 def barriers(page: Page, *, colors_only: bool = False) -> list[str]:
