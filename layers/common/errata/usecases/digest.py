@@ -239,9 +239,7 @@ def _before_opening(
     last, closed = digest_rows.before_opening(rows, unnumbered, now_s)
     if unknown := unknown_releases(rows, fresh, closed):
         digest_rows.read_known(rows, unknown, now_s)
-    if not unnumbered:
-        return 0, {}
-    if not last:
+    if unnumbered and not last:
         numbers.begin(rows.pk, now_ms())
     return last, closed
 
@@ -298,15 +296,16 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     position = (rows.position(f"issue#{issue_id}") or Position()).next()
     records = [StreamRecord(position, event) for event in _fitting(late)]
     fresh = {issue_id: records}
-    last, closed = _before_opening(rows, fresh, now_ms() // 1000)
+    now_s = now_ms() // 1000
+    last, closed = _before_opening(rows, fresh, now_s)
     seen = first_seen(rows, records)
-    merged, closed = groups(rows, fresh, closed, now_ms() // 1000)
+    merged, closed = groups(rows, fresh, closed, now_s)
     group = merged.get(issue_id)
     change = change_issue(issue_id, records, rows, closed.get(issue_id), set(), seen, group)
     heads = _heads(rows, fresh, merged, seen)
     _tell(rows, fresh, [*heads, change], merged)
     try:
-        store.write_issues(rows, [e for e in heads if e.issue != rows.issues[e.issue.id]], 0)
+        store.write_issues(rows, [e for e in heads if e.issue != rows.issues[e.issue.id]], last)
         store.write_late(
             rows, change, last, totals(records, fresh, {change.issue.opened_by}, rows, late=True)
         )
@@ -317,9 +316,9 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
 
 def _fitting(late: list[Stored]) -> list[Stored]:
     """Return the first of these events: as many as fit into one transaction."""
-    releases: set[str] = set()
+    releases: set[str | None] = set()
     for n, event in enumerate(late):
-        releases.add(event.fields.get("release") or "")
+        releases.add(event.fields.get("release"))
         if len(releases) > _MAX_LATE:
             return late[:n]
     return late
