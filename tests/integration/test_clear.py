@@ -133,6 +133,17 @@ def test_an_event_that_was_cleared_twice_before_digest_got_it_is_not_counted(
     assert watermarks.find_watermark(busy.id).also == frozenset()
 
 
+def test_digest_deletes_legacy_errors_of_before_the_clear_only(busy: Project) -> None:
+    capture(busy)
+    clear(busy)
+    assert capture(busy).json["id"] == 2
+    stream.pump(stream.records())
+    (kept,) = stream.stored_events()
+    assert kept["legacy_id"] == {"N": "2"}
+    (issue,) = issues.list_issues(visible_in(busy.id))
+    assert issue.count == 1
+
+
 def test_the_ids_are_kept_while_the_stream_can_pass_their_events_to_digest(
     busy: Project, clock: Clock
 ) -> None:

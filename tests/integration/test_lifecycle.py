@@ -66,9 +66,10 @@ class Shop:
     def open_issues(self) -> int:
         return sum(release.open_issues for release in issues.list_releases(visible_in(self.id)))
 
-    def resolve(self) -> Issue:
+    def resolve(self, release: str = "") -> Issue:
         self.clock.advance(1)
-        return issues.resolve(visible_in(self.id, self.clock.ms), self.issue().id, ANNA)
+        visible = visible_in(self.id, self.clock.ms)
+        return issues.change(visible, self.issue().id, Change(RESOLVE, release=release), ANNA)
 
 
 @pytest.fixture
@@ -312,7 +313,7 @@ def test_late_events_of_many_releases_bring_back_a_resolved_issue_that_expired(
     shop: Shop,
 ) -> None:
     shop.send()
-    shop.resolve()
+    shop.resolve(release="r0")
     shop.clock.days(KEPT_DAYS + 1)
     for n in range(100):
         shop.store(release=f"r{n}")

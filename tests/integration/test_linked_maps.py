@@ -418,3 +418,9 @@ def test_of_many_events_of_one_build_digest_asks_once(busy: Project) -> None:
         stream.deliver(stream.records())
     asked = [each for each in calls if "asked" in each.parameters.get("UpdateExpression", "")]
     assert len(asked) == 1
+
+
+def test_a_batch_in_which_every_event_names_a_map_asks_for_it(busy: Project) -> None:
+    assert ingest(busy, {"message": "x", "source_map_url": "https://a.example/m"}).status == 202
+    stream.deliver(stream.records())
+    assert len(map_fetches.list_unfinished(busy.id)) == 1

@@ -58,6 +58,12 @@ class Desk(Shop):
         self.ids[name] = self.items[-1]["issue"]["S"].rpartition("#")[2]
         return event
 
+    def count_late(self, name: str, **fields: Any) -> None:
+        """Count an event that digest has given up."""
+        event_id = self.store(fingerprint=name, **fields)
+        stream.put(self.items[-1:])
+        assert redrive.count_events(self.id, {event_id}) == (1, [])
+
     @property
     def visible(self) -> Visible:
         return visible_in(self.id, self.clock.ms)
@@ -331,21 +337,34 @@ def test_a_head_and_its_member_are_each_written_once(desk: Desk) -> None:
     assert written == [f"issue#{desk.ids['a']}", f"issue#{desk.ids['b']}"]
 
 
-@pytest.mark.parametrize("resolved", [False, True])
-def test_a_late_event_of_a_member_lets_the_head_regress(desk: Desk, resolved: bool) -> None:
+@pytest.mark.parametrize("change", [None, Change(RESOLVE), Change(RESOLVE, release="2.0")])
+def test_a_late_event_of_a_member_lets_the_head_regress(desk: Desk, change: Change | None) -> None:
     desk.merge("a", "b")
     webhooks.add(desk.id, "https://example.com/hook", ["issue.regressed"])
     clear_cache()
-    if resolved:
-        desk.change("a", Change(RESOLVE))
-    event_id = desk.store(fingerprint="b")
-    stream.put(desk.items[-1:])
+    if change:
+        desk.change("a", change)
     with recorded() as calls:
-        assert redrive.count_events(desk.id, {event_id}) == (1, [])
-    assert desk.of("a").status == ("regressed" if resolved else "open")
-    assert len(messages()) == resolved
+        desk.count_late("b", release="2.0")
+    assert desk.of("a").status == ("regressed" if change else "open")
+    assert len(messages()) == bool(change)
     puts = [call for call in calls if call.operation == "PutItem"]
     assert puts == [], "the head is written only if it changes"
+
+
+def test_a_late_event_of_a_head_counts_together_with_those_of_its_members(desk: Desk) -> None:
+    desk.merge("a", "b")
+    desk.change("a", Change(IGNORE, until="events", number=2))
+    desk.hit("b")
+    desk.count_late("a")
+    assert (desk.of("a").status, desk.listed()) == ("open", [("a", 4), ("c", 1)])
+
+
+def test_a_late_event_of_a_member_whose_head_has_expired_opens_an_issue(desk: Desk) -> None:
+    desk.merge("a", "b")
+    desk.clock.days(test_lifecycle.KEPT_DAYS + 1)
+    desk.count_late("b")
+    assert desk.listed() == [("b", 1)]
 
 
 def test_a_list_has_the_head_where_its_newest_event_puts_it(desk: Desk) -> None:
