@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3.13
 BIN := .venv/bin
-# `sam build` calls python3.13 and uv by name. No tool sends telemetry.
+# `sam build` calls python3.13 and, if it is there, uv by name. No tool sends telemetry.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export SAM_CLI_TELEMETRY := 0
 # Where this is set, such as in container images, each process of a test run would compile all files again.

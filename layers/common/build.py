@@ -151,13 +151,22 @@ def install(platform: str, target: Path) -> None:
 
     uv links files to its cache: nothing may write into them.
     """
-    if not shutil.which("uv"):
-        sys.exit("uv is not on the PATH. Run `make build`, which installs and finds it.")
-    command = ["uv", "pip", "install", "--quiet", f"--python={sys.executable}"]
-    command += ["--python-version=3.13", "--require-hashes", "--only-binary=:all:", "--no-deps"]
-    # Amazon Linux 2023 has glibc 2.34.
-    command += [f"--python-platform={platform}-manylinux_2_34", f"--target={target}"]
-    subprocess.run([*command, "--requirements=requirements.txt"], check=True)
+    command = [*installer(platform), "--require-hashes", "--only-binary=:all:", "--no-deps"]
+    command += ["--python-version=3.13", f"--target={target}", "-rrequirements.txt"]
+    subprocess.run(command, check=True)
+
+
+def installer(platform: str) -> list[str]:
+    """Return the command that installs packages. As in `functions/build.py`, which says why.
+
+    SAM builds the layer in a folder of its own, so that neither can import the other.
+    """
+    if shutil.which("uv"):
+        command = ["uv", "pip", "install", f"--python={sys.executable}"]
+        return [*command, "--quiet", f"--python-platform={platform}-manylinux_2_34"]
+    command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+    command += ["--quiet", "--no-compile", "--implementation=cp"]
+    return command + [f"--platform=manylinux{tag}_{platform}" for tag in ("_2_34", "_2_28", "2014")]
 
 
 def prune_botocore(data: Path) -> None:
