@@ -152,8 +152,9 @@ def test_a_new_issue_has_what_its_events_say() -> None:
 
 def test_an_issue_has_nothing_that_its_events_do_not_say() -> None:
     record = sent(1, grouping="v2")
-    del record.event.fields["level"]
+    del record.event.fields["level"], record.event.fields["fingerprint"]
     issue = changed([record], empty()).issue
+    assert (issue.fingerprint, issue.first_event, issue.first_seen) == ("", floor_id(AT), AT)
     assert (issue.grouping, issue.grouped_by, issue.level, issue.exception_class) == (
         "v2",
         "",
@@ -181,6 +182,7 @@ def test_what_an_issue_is_resolved_in_was_first_seen_once() -> None:
     rows = counted(sent(1), status=RESOLVED, status_at=AT, resolved_in="red")
     rows.known[release_hash("red")] = AT - 5
     assert changed([sent(2)], rows).issue.resolved_in_seen == AT - 5
+    assert changed([sent(2, 1, release="blue")], rows).issue.status == REGRESSED
     rows.issues[A].resolved_in_seen = 3
     assert changed([sent(2)], rows).issue.resolved_in_seen == 3
 
@@ -411,9 +413,12 @@ def test_late_events_move_a_position_by_less_than_an_event() -> None:
     rows = empty()
     stored(rows, "day#2026-11-22", last_sequence=place(8).sequence, stream="s")
     rows.days[DAY] = Day(4, {5: 4}, 1, place(8, "s"), B)
-    found = totals([sent(1), sent(1, 1)], {}, (), rows, late=True).days[DAY]
+    stored(rows, f"release#{R1}", last_sequence=place(7).sequence, stream="s")
+    both = totals([sent(1, release="1.0"), sent(1, 1)], {}, (), rows, late=True)
+    found = both.days[DAY]
     assert (found.count, found.position) == (6, place(8, "s").next())
     assert not found.position.is_after(place(9, "s"))
+    assert both.releases[R1].position == place(7, "s").next()
     assert totals([sent(1)], {}, (), empty(), late=True).days[DAY].position == Position().next()
 
 

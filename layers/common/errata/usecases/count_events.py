@@ -76,7 +76,7 @@ def change_issue(
         set_fields(issue, {**closed.settled, "ignored_base": 0})
     if current is None and not closed:
         issue.opened_by = fresh[0].event.id
-    before = (issue.title, issue.culprit, issue.status if current is None else current.status)
+    before = (issue.title, issue.culprit, issue.status)
     if issue.merged_into and not is_member(issue, rows.issues.get(issue.merged_into)):
         free(issue)
     change = IssueChange(issue)
@@ -141,7 +141,7 @@ def unknown_releases(rows: Rows, fresh: EventsByIssue, closed: Mapping[str, Clos
     for issue_id, records in fresh.items():
         issue, before = rows.issues.get(issue_id), closed.get(issue_id)
         settled = fields_of(issue) if issue else before.settled if before else {}
-        resolved_in = settled.get("resolved_in", "")
+        resolved_in = settled.get("resolved_in")
         if resolved_in and not settled.get("resolved_in_seen"):
             releases = {record.event.fields.get("release") or "" for record in records}
             if any(each and compare(each, resolved_in) is None for each in releases):
@@ -247,11 +247,12 @@ def totals(
 
     for record in records:
         day = minted_ms(record.event.id) // DAY_MS
-        name = release_hash(record.event.fields.get("release") or "")
-        if record.event.fields.get("release") and not is_counted(f"release#{name}", record):
-            release = _release(changed, rows, name, record)
-            release.issues_opened += record.event.id in opened_by
-            release.position = _moved(rows, f"release#{name}", record, late=late)
+        if sent := record.event.fields.get("release"):
+            name = release_hash(sent)
+            if not is_counted(f"release#{name}", record):
+                release = _release(changed, rows, name, record)
+                release.issues_opened += record.event.id in opened_by
+                release.position = _moved(rows, f"release#{name}", record, late=late)
         if not is_counted(day_key(day), record):
             _day(changed, rows, day, record).position = _moved(
                 rows, day_key(day), record, late=late

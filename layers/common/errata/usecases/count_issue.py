@@ -49,7 +49,7 @@ def count_in(issue: Issue, fresh: list[StreamRecord]) -> None:
         event, fields = record.event, record.event.fields
         seen_ms = minted_ms(event.id)
         release = short_name(fields.get("release") or "")
-        if event.id <= issue.first_event:
+        if event.id < issue.first_event:
             issue.first_event, issue.first_seen = event.id, seen_ms
             issue.first_release = release or issue.first_release
         if event.id > issue.last_event:
