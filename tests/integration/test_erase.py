@@ -52,11 +52,6 @@ OTHER = "eve@example.com"
 WRITTEN = "mail ADA+SHOP@example.com, or see https://example.com/?to=ada%2Bshop%40example.com&a=b"
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("errata.store.queues.WAIT_S", 0)
-
-
 def erased(project_id: str, value: str = ADA, *, dry_run: bool = False) -> Receipt:
     """Erase a person. Return the receipt."""
     project = projects.find(project_id)

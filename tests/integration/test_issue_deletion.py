@@ -478,10 +478,7 @@ def test_deleting_and_digesting_at_once_leaves_as_many_events_as_are_counted(
     assert counts == [(len(left), left[0])]
 
 
-def test_what_the_worker_was_given_up_for_is_put_back(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("errata.store.queues.WAIT_S", 0)
+def test_what_the_worker_was_given_up_for_is_put_back(shop: Shop) -> None:
     shop.send()
     shop.delete()
     url = settings().cleanup_dead_letter_url
@@ -491,10 +488,7 @@ def test_what_the_worker_was_given_up_for_is_put_back(
     assert (shop.stored(), shop.remains()) == ([], set())
 
 
-def test_a_redrive_counts_no_event_of_a_deleted_issue(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("errata.store.queues.WAIT_S", 0)
+def test_a_redrive_counts_no_event_of_a_deleted_issue(shop: Shop) -> None:
     shop.send()
     early = shop.send(digest=False)
     shop.delete()

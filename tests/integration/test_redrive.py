@@ -44,12 +44,6 @@ __all__ = ["deployed"]
 type Item = dict[str, Any]
 
 
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Receive without a wait: moto has one server and responds at once."""
-    monkeypatch.setattr(queues, "WAIT_S", 0)
-
-
 def put_message(queue_url: str, body: Any) -> None:
     clients.sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(body))
 

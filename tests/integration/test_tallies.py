@@ -12,7 +12,7 @@ from errata.models.event import unpack
 from errata.models.ids import floor_id, named_event_id
 from errata.models.issue import Issue
 from errata.models.tally import KEPT_AN_HOUR
-from errata.store import clients, queues
+from errata.store import clients
 from errata.store.events import is_kept_in_full, packed
 from errata.usecases import erase, issues, members, projects, read_events, redrive
 from tests.support import account, sdk, stream, tally
@@ -29,11 +29,6 @@ from tests.support.visible import all_issues, visible_in
 __all__ = ["deployed"]
 
 type Item = dict[str, Any]
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queues, "WAIT_S", 0)
 
 
 def rows(project_id: str) -> list[Item]:

@@ -26,7 +26,6 @@ from errata.models.ids import now_ms
 from errata.models.issue import OPEN_STATUSES, STATUSES
 from errata.models.times import LEFT_TO_EXPIRE_S
 from errata.protocol.issues import ASKED_STATUSES, SORTS, IssueQuery
-from errata.store import queues
 from errata.usecases import issues
 from tests.support import sdk, stream
 from tests.support.account import Clock, Project
@@ -65,7 +64,6 @@ def left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Restored:
     """Return what a release has left, some seconds ago."""
-    monkeypatch.setattr(queues, "WAIT_S", 0)
     monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", "/errata/stripe")
     settings.cache_clear()
     restored = restore(request.param, there, deployed)

@@ -23,13 +23,12 @@ from botocore.config import Config
 from moto import mock_aws
 
 from errata.config import settings
-from errata.store import clients
+from errata.store import clients, queues
 from errata.store import projects as projects_store
 from errata.usecases import projects
 from tests.support import calls, parameters, permissions, template
 from tests.support.fresh import TABLES, clear_cache
-from tests.support.moto_caches import remembering
-from tests.support.moto_transactions import quick_transactions
+from tests.support.moto_caches import keep
 from tests.support.snapshot import DATA, Snapshot, begin, step
 
 EMULATOR_URL = os.environ.get("ERRATA_EMULATOR_URL", "")
@@ -84,6 +83,8 @@ def account(emulator: str) -> Iterator[None]:
         patch.setenv("MAPS_BUCKET", "errata-maps")
         patch.setenv("UNMETERED_KEY", "unmetered-gateway-key")
         patch.setenv("LIMITED_KEY", "limited-gateway-key")
+        # An emulator is one server, which responds at once.
+        patch.setattr(queues, "WAIT_S", 0)
         settings.cache_clear()
         with calls.watched(_valid):
             yield
@@ -187,7 +188,8 @@ def _user_pool() -> tuple[str, str]:
 def _reached(emulator: str, patch: pytest.MonkeyPatch) -> Iterator[None]:
     """Connect to moto or the emulator."""
     if emulator == "moto":
-        with remembering(), mock_aws(), quick_transactions():
+        keep()
+        with mock_aws():
             _use_clients_of(emulator)
             yield
     else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from errata.store import queues, tables
+from errata.store import tables
 from errata.usecases import backup, issues
 from tests.support import stream
 from tests.support.account import Project
@@ -37,7 +37,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few rows need several pages and parts."""
     monkeypatch.setattr(tables, "PAGE", 3)
     monkeypatch.setattr(backup, "PART_BYTES", 1_500)
-    monkeypatch.setattr(queues, "WAIT_S", 0)
 
 
 def shop_with_events(number: int = 3) -> Project:

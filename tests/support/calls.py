@@ -9,7 +9,6 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
@@ -48,33 +47,53 @@ def calling_as(function: str | None) -> Iterator[None]:
         _function.reset(token)
 
 
+# The last one sees a call first.
+_watches: list[Watch] = []
+# What makes a call that all of them have sent.
+_beneath: Any = None
+_submit: Any = ThreadPoolExecutor.submit
+
+
 @contextmanager
 def watched(watch: Watch) -> Iterator[None]:
     """Pass every call to `watch`, and return its result. What `watch` calls, the test calls."""
-    original: Any = BaseClient._make_api_call  # type: ignore[attr-defined]
-
-    def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        function = _function.get()
-
-        def send() -> Any:
-            with calling_as(function):
-                return original(client, operation, parameters)
-
-        with calling_as(None):
-            return watch(Call(client, operation, parameters, send, function))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseClient, "_make_api_call", make_api_call)
-        patch.setattr(ThreadPoolExecutor, "submit", _submit)
+    global _beneath
+    client: Any = BaseClient
+    pool: Any = ThreadPoolExecutor
+    # Once: see `moto_caches.keep`.
+    if client._make_api_call is not _make_api_call:
+        _beneath, client._make_api_call = client._make_api_call, _make_api_call
+        pool.submit = submit
+    _watches.append(watch)
+    try:
         yield
+    finally:
+        assert _watches.pop() is watch
 
 
-_original_submit: Any = ThreadPoolExecutor.submit
+def _make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+    return _pass((*_watches,), client, operation, parameters)
 
 
-def _submit(pool: ThreadPoolExecutor, call: Any, *arguments: Any) -> Any:
+def _pass(
+    watches: tuple[Watch, ...], client: Any, operation: str, parameters: dict[str, Any]
+) -> Any:
+    """Pass a call to the last one of `watches`, which sends it to those before."""
+    if not watches:
+        return _beneath(client, operation, parameters)
+    function = _function.get()
+
+    def send() -> Any:
+        with calling_as(function):
+            return _pass(watches[:-1], client, operation, parameters)
+
+    with calling_as(None):
+        return watches[-1](Call(client, operation, parameters, send, function))
+
+
+def submit(pool: ThreadPoolExecutor, call: Any, *arguments: Any) -> Any:
     """Run a call in a thread of the function that submits it."""
-    return _original_submit(pool, copy_context().run, call, *arguments)
+    return _submit(pool, copy_context().run, call, *arguments)
 
 
 @contextmanager

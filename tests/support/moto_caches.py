@@ -27,7 +27,7 @@ import json
 import marshal
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -54,9 +54,10 @@ from moto.dynamodb.models.table import Table
 from moto.dynamodb.models.utilities import bytesize
 from werkzeug.exceptions import HTTPException
 
-from tests.support.moto_calls import REQUEST_ID, make_api_call
+from tests.support.moto_calls import REQUEST_ID, make_api_call, own_api_call
 from tests.support.moto_items import patch_rows
 from tests.support.moto_queries import patch_queries
+from tests.support.moto_transactions import quick_transactions
 from tests.support.moto_updates import patch_updates
 
 _method_names = cache(method_names_from_class)
@@ -83,9 +84,36 @@ _available_regions: Any = Session.get_available_regions
 _MAX_ITEM = 405_000
 
 
+_kept = ExitStack()
+_keeps = False
+
+
+def keep() -> None:
+    """Make moto fast until `drop`. Call this before `mock_aws`, which registers the URL patterns.
+
+    Not for each test: when a class was changed a thousand times, Python no longer caches where its
+    attributes are. Then tests of moto take a fifth longer.
+    """
+    global _keeps
+    if not _keeps:
+        _kept.enter_context(remembering())
+        _kept.enter_context(quick_transactions())
+        _keeps = True
+
+
+def drop() -> None:
+    """Make moto as it is without `keep`, for tests of what these do."""
+    global _keeps
+    _kept.close()
+    _keeps = False
+    # Even if calls were watched before.
+    patched: Any = BaseClient
+    patched._make_api_call = own_api_call
+
+
 @contextmanager
 def remembering() -> Iterator[None]:
-    """Cache during the block. Enter it before `mock_aws`, which registers the URL patterns."""
+    """Cache during the block."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(responses, "method_names_from_class", _method_names)
         patch.setattr(responses, "camelcase_to_underscores", _underscored)

@@ -45,7 +45,7 @@ _ROWS = {
 
 _OPERATIONS = {name: (camelcase_to_underscores(name), found) for name, found in _ROWS.items()}
 _REQUEST = {"method": "POST", "values": {}, "url_path": "/", "url_params": {}}
-_make_api_call: Any = vars(BaseClient)["_make_api_call"]
+own_api_call: Any = vars(BaseClient)["_make_api_call"]
 _call_dynamodb: Any = vars(DynamoHandler)["call_action"].__wrapped__
 _parser: Any = cache(ResponseParserFactory().create_parser)
 # The clients that send requests over HTTP.
@@ -68,14 +68,14 @@ def make_api_call(client: Any, operation: str, parameters: dict[str, Any]) -> An
     model = client.meta.service_model
     rows = operation in _OPERATIONS and model.service_name == "dynamodb"
     if not botocore_stubber.enabled or id(client) in _over_http:
-        return _make_api_call(client, operation, parameters)
+        return own_api_call(client, operation, parameters)
     if not rows:
         return _read(client, operation, parameters)
     try:
         # Version 2 makes each copy its own, even if the caller passes one object twice.
         body = marshal.loads(marshal.dumps(parameters, 2))
     except ValueError:  # subclasses of Python's types, which botocore reads like these
-        return _make_api_call(client, operation, parameters)
+        return own_api_call(client, operation, parameters)
     handler = _handler(DynamoHandler(), "https://dynamodb.us-east-1.amazonaws.com/")
     handler.headers = {"X-Amz-Target": f"DynamoDB_20120810.{operation}"}
     handler.body = handler.params = body
@@ -97,13 +97,13 @@ def _read(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
     if _READ_OFTEN.get(service) != operation:
         if service in _READ_OFTEN and not operation.startswith(("Describe", "List", "Get")):
             read.clear()
-        return _make_api_call(client, operation, parameters)
+        return own_api_call(client, operation, parameters)
     credentials = client._request_signer._credentials
     if credentials is None:
-        return _make_api_call(client, operation, parameters)
+        return own_api_call(client, operation, parameters)
     key = repr((service, client.meta.endpoint_url, credentials.access_key, parameters))
     if key not in read:
-        read[key] = _make_api_call(client, operation, parameters)
+        read[key] = own_api_call(client, operation, parameters)
     return copy.deepcopy(read[key])
 
 

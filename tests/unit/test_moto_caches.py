@@ -18,13 +18,19 @@ from moto import mock_aws
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.utilities.utils import load_resource
 
-from tests.support.moto_caches import remembering
+from tests.support.moto_caches import drop, remembering
 from tests.support.moto_calls import over_http
 from tests.support.parameters import check, is_valid
 
 TABLE = "things"
 KINDS = {"pk": "S", "sk": "N", "other": "S"}
 PARTS = ("b", "a", "c")
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> None:
+    """Let no test before make moto fast."""
+    drop()
 
 
 def key(hash_key: str, range_key: str) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.models import DynamoDBBackend
 
+from tests.support.moto_caches import drop
 from tests.support.moto_transactions import quick_transactions
 
 type Rows = list[dict[str, Any]]
@@ -92,6 +93,7 @@ def outcomes(transactions: list[list[dict[str, Any]]]) -> list[Outcome]:
 
 @given(st.lists(st.lists(actions, min_size=1, max_size=4), max_size=6))
 def test_a_transaction_does_what_moto_s_own_does(transactions: list[list[dict[str, Any]]]) -> None:
+    drop()
     own = outcomes(transactions)
     with quick_transactions():
         assert outcomes(transactions) == own

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from errata.errors import UnavailableError
-from errata.store import erasures, queues
+from errata.store import erasures
 from errata.usecases import audit
 from tests.support import stream
 from tests.support.account import Clock, Project
@@ -24,11 +24,6 @@ RECEIPT = {
     "messages_rewritten": 0,
     "feedback_deleted": 0,
 }
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queues, "WAIT_S", 0)
 
 
 @pytest.fixture
