@@ -28,7 +28,9 @@ test: .venv/ready .venv-sam/ready .venv-ministack/ready ## run all tests except 
 
 clients: .venv/ready .venv-sam/ready .venv-ministack/ready .venv-mcp/ready .venv-mcp-before/ready ## run the tests with SDKs, snippets, a browser, requests made from the OpenAPI document, and an upgrade of the release before, which need Node.js, PHP, Ruby, curl and Chromium (SYSTEM=1 installs them on Debian and Ubuntu)
 	@dev/tools.sh
-	$(PYTEST) --dist loadfile --no-loadscope-reorder -p schemathesis.pytest.plugin tests/openapi tests/clients
+	@# Three processes on two cores: a deployment and a browser wait now and then. The longest files come first (FIRST in
+	@# tests/clients/conftest.py), so that nothing is left to wait for at the end.
+	$(PYTEST) --numprocesses 3 --dist loadfile --no-loadscope-reorder -p schemathesis.pytest.plugin tests/openapi tests/clients
 
 coverage: .venv/ready ## print the lines that no unit, integration or contract test runs
 	$(PYTEST) --dist worksteal --cov --cov-report=term-missing:skip-covered tests/unit tests/integration tests/contract
