@@ -13,7 +13,7 @@ from errata.models.visible import Watermark, issues_partition
 from errata.store import digest_rows, events, issues, watermarks
 from errata.store.digest_rows import Rows
 from errata.usecases import issues as usecases
-from errata.usecases.digest import count_late, wanted_by
+from errata.usecases.digest import count_replayed, wanted_by
 from tests.support import account, stream, tally
 from tests.support.account import Clock
 from tests.support.calls import (
@@ -321,14 +321,14 @@ def test_late_events_are_not_counted_if_another_writer_counts_at_the_same_time()
         return digest_rows.read({project_id: wanted}, START_MS // 1000, {})[project_id]
 
     with watched(refusing(conflicting, issues_partition(project_id, 0))):
-        assert count_late(rows(), late) == 0
+        assert count_replayed(rows(), late) == 0
     with (
         watched(refusing(throttled, issues_partition(project_id, 0))),
         pytest.raises(ThrottledError),
     ):
-        count_late(rows(), late)
+        count_replayed(rows(), late)
     assert counts(project_id)["issues"] == {}
-    assert count_late(rows(), late) == 3
+    assert count_replayed(rows(), late) == 3
     assert_exact(items)
 
 

@@ -17,7 +17,7 @@ from errata.models.visible import Visible
 from errata.protocol.issues import SORTS, IssueQuery, read_query
 from errata.store import digest_rows, events
 from errata.usecases import issues, redrive, webhooks
-from errata.usecases.digest import count_late, wanted_by
+from errata.usecases.digest import count_replayed, wanted_by
 from tests.integration.test_digest_expiry import expire
 from tests.support import scenarios, stream, tally
 from tests.support.account import Clock, Project, rows
@@ -321,7 +321,7 @@ def test_late_events_of_many_releases_bring_back_a_resolved_issue_that_expired(
 
     def count(some: list[Stored]) -> int:
         wanted = {shop.id: wanted_by(some)}
-        return count_late(digest_rows.read(wanted, shop.clock.ms // 1000, {})[shop.id], some)
+        return count_replayed(digest_rows.read(wanted, shop.clock.ms // 1000, {})[shop.id], some)
 
     parts = []
     while late:

@@ -58,7 +58,7 @@ class Desk(Shop):
         self.ids[name] = self.items[-1]["issue"]["S"].rpartition("#")[2]
         return event
 
-    def count_late(self, name: str, **fields: Any) -> None:
+    def count_replayed(self, name: str, **fields: Any) -> None:
         """Count an event that digest has given up."""
         event_id = self.store(fingerprint=name, **fields)
         stream.put(self.items[-1:])
@@ -345,7 +345,7 @@ def test_a_late_event_of_a_member_lets_the_head_regress(desk: Desk, change: Chan
     if change:
         desk.change("a", change)
     with recorded() as calls:
-        desk.count_late("b", release="2.0")
+        desk.count_replayed("b", release="2.0")
     assert desk.of("a").status == ("regressed" if change else "open")
     assert len(messages()) == bool(change)
     puts = [call for call in calls if call.operation == "PutItem"]
@@ -356,14 +356,14 @@ def test_a_late_event_of_a_head_counts_together_with_those_of_its_members(desk: 
     desk.merge("a", "b")
     desk.change("a", Change(IGNORE, until="events", number=2))
     desk.hit("b")
-    desk.count_late("a")
+    desk.count_replayed("a")
     assert (desk.of("a").status, desk.listed()) == ("open", [("a", 4), ("c", 1)])
 
 
 def test_a_late_event_of_a_member_whose_head_has_expired_opens_an_issue(desk: Desk) -> None:
     desk.merge("a", "b")
     desk.clock.days(test_lifecycle.KEPT_DAYS + 1)
-    desk.count_late("b")
+    desk.count_replayed("b")
     assert desk.listed() == [("b", 1)]
 
 

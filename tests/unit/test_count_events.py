@@ -405,7 +405,7 @@ def test_rows_without_a_position_count_what_is_new_to_its_issue() -> None:
     unplaced = without_position(found, rows)
     assert (list(unplaced.releases), list(unplaced.days)) == ([R1], [DAY])
     assert without_position(found, empty()) == Totals()
-    late = totals([old], {A: [old]}, (), rows, late=True)
+    late = totals([old], {A: [old]}, (), rows, replayed=True)
     assert (late.days[DAY].count, late.days[DAY].position) == (1, Position())
 
 
@@ -414,12 +414,12 @@ def test_late_events_move_a_position_by_less_than_an_event() -> None:
     stored(rows, "day#2026-11-22", last_sequence=place(8).sequence, stream="s")
     rows.days[DAY] = Day(4, {5: 4}, 1, place(8, "s"), B)
     stored(rows, f"release#{R1}", last_sequence=place(7).sequence, stream="s")
-    both = totals([sent(1, release="1.0"), sent(1, 1)], {}, (), rows, late=True)
+    both = totals([sent(1, release="1.0"), sent(1, 1)], {}, (), rows, replayed=True)
     found = both.days[DAY]
     assert (found.count, found.position) == (6, place(8, "s").next())
     assert not found.position.is_after(place(9, "s"))
     assert both.releases[R1].position == place(7, "s").next()
-    assert totals([sent(1)], {}, (), empty(), late=True).days[DAY].position == Position().next()
+    assert totals([sent(1)], {}, (), empty(), replayed=True).days[DAY].position == Position().next()
 
 
 # ------------------------------------------------------------------ merged issues

@@ -196,7 +196,7 @@ def test_every_reason_is_explained() -> None:
         frames.why_not(by_id, known=False).replace(DEBUG_ID, "…"),
         frames.why_not(by_release, known=False),
         linked_maps.FETCHING.partition(". ")[0],
-        linked_maps.LATE.partition(":")[0],
+        linked_maps.LATE.partition(". ")[0],
         original_frames.LATE.removesuffix("."),
         original_frames.NO_TIME.partition(". ")[0],
         of_stack[-1].frame["minified"],

@@ -60,7 +60,7 @@ class Digest:
             rows.issues[issue_id] = change.issue
             opened = self.opened.setdefault(issue_id, [])
             opened += [change.activity.event] if change.activity else []
-        rows.releases |= totals(batch, fresh, set(), rows, late=True).releases
+        rows.releases |= totals(batch, fresh, set(), rows, replayed=True).releases
 
     def change(self, change: Change, issue_id: str, at_ms: int) -> bool:
         self.count()

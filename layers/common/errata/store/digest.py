@@ -139,8 +139,8 @@ def write_totals(rows: Rows, totals: Totals) -> None:
         rows.replace(sk, content)
 
 
-def write_late(rows: Rows, change: IssueChange, last: int, totals: Totals) -> None:
-    """Store an issue with its releases and days in one transaction. For late events.
+def write_replayed(rows: Rows, change: IssueChange, last: int, totals: Totals) -> None:
+    """Store an issue with its releases and days in one transaction. For replayed events.
 
     `last` is the number of the project's newest issue. Brings the releases and days in `rows` up to
     date. Access pattern I17.

@@ -222,14 +222,14 @@ def totals(
     opened_by: Collection[str],
     rows: Rows,
     *,
-    late: bool = False,
+    replayed: bool = False,
 ) -> Totals:
     """Return the releases and days after these events.
 
     Args:
         fresh: the events that the issues have not counted before.
         opened_by: the events that opened their issues, now or before.
-        late: the events are no longer in the stream: count all of them.
+        replayed: the events are no longer in the stream: count all of them.
     """
     changed = Totals()
     of_issues = {record.event.id for some in fresh.values() for record in some}
@@ -238,7 +238,7 @@ def totals(
 
     def is_counted(sk: str, record: StreamRecord) -> bool:
         counted = position(sk)
-        if late or counted is None:
+        if replayed or counted is None:
             return False
         if not counted.sequence:
             # The row is restored, or from release 0.1.0, which wrote it together with the issue.
@@ -252,10 +252,10 @@ def totals(
             if not is_counted(f"release#{name}", record):
                 release = _release(changed, rows, name, record)
                 release.issues_opened += record.event.id in opened_by
-                release.position = _moved(rows, f"release#{name}", record, late=late)
+                release.position = _moved(rows, f"release#{name}", record, replayed=replayed)
         if not is_counted(day_key(day), record):
             _day(changed, rows, day, record).position = _moved(
-                rows, day_key(day), record, late=late
+                rows, day_key(day), record, replayed=replayed
             )
     for release in changed.releases.values():
         known_releases.keep(release)
@@ -307,8 +307,8 @@ def _day(changed: Totals, rows: Rows, number: int, record: StreamRecord) -> Day:
     return day
 
 
-def _moved(rows: Rows, sk: str, record: StreamRecord, *, late: bool) -> Position:
-    if not late:
+def _moved(rows: Rows, sk: str, record: StreamRecord, *, replayed: bool) -> Position:
+    if not replayed:
         return record.position
     counted = rows.position(sk)
     if counted and not counted.sequence:

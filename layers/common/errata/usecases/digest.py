@@ -52,8 +52,8 @@ logger = logging.getLogger("errata")
 # How often each project was cleared, when it was last read.
 _generations = BoundedDict[str, int](max_entries=10_000)
 _TRIES = 6
-# Late events of one issue and day have at most this many releases, to fit into a transaction.
-_MAX_LATE = 40
+# Replayed events of one issue and day have at most this many releases, to fit into a transaction.
+_MAX_RELEASES = 40
 
 
 @dataclass(slots=True)
@@ -157,9 +157,9 @@ def _digest_project(
     mark = rows.watermark
     shown = [record for record in records if mark.shows(record.event, now_s)]
     hidden = [r for r in records if mark.hides(r.event.id, r.event.legacy_id)]
-    late = [r for r in shown if r.event.id <= rows.deleted_through(r.event.issue_id)]
+    deleted = [r for r in shown if r.event.id <= rows.deleted_through(r.event.issue_id)]
     failed: StoreError | None = None
-    for covered, delete in ((hidden, watermarks.delete_hidden), (late, _delete_late)):
+    for covered, delete in ((hidden, watermarks.delete_hidden), (deleted, _delete_events)):
         try:
             _delete(covered, delete, outcome)
         except StoreError as error:
@@ -275,10 +275,10 @@ def _tell(
         notify.tell(rows.pk, rows.project_id, found)
 
 
-# ------------------------------------------------------------------ events that come late
+# ------------------------------------------------------------------ replayed events
 
 
-def count_late(rows: Rows, late: list[Stored]) -> int:
+def count_replayed(rows: Rows, replayed: list[Stored]) -> int:
     """Count events of one issue and day that are no longer in the stream.
 
     `rows` is the current state, and is brought up to date. So it can be used for the next issue.
@@ -292,9 +292,9 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     """
     # Store a position between the current one and the next event. So no event in the stream looks
     # counted, and a batch that read the issue earlier gets a conflict and reads it again.
-    issue_id = late[0].issue_id
+    issue_id = replayed[0].issue_id
     position = (rows.position(f"issue#{issue_id}") or Position()).next()
-    records = [StreamRecord(position, event) for event in _fitting(late)]
+    records = [StreamRecord(position, event) for event in _fitting(replayed)]
     fresh = {issue_id: records}
     now_s = now_ms() // 1000
     last, closed = _before_opening(rows, fresh, now_s)
@@ -306,25 +306,28 @@ def count_late(rows: Rows, late: list[Stored]) -> int:
     _tell(rows, fresh, [*heads, change], merged)
     try:
         store.write_issues(rows, [e for e in heads if e.issue != rows.issues[e.issue.id]], last)
-        store.write_late(
-            rows, change, last, totals(records, fresh, {change.issue.opened_by}, rows, late=True)
+        store.write_replayed(
+            rows,
+            change,
+            last,
+            totals(records, fresh, {change.issue.opened_by}, rows, replayed=True),
         )
     except ConflictError:
         return 0
     return len(records)
 
 
-def _fitting(late: list[Stored]) -> list[Stored]:
+def _fitting(replayed: list[Stored]) -> list[Stored]:
     """Return the first of these events: as many as fit into one transaction."""
     releases: set[str | None] = set()
-    for n, event in enumerate(late):
+    for n, event in enumerate(replayed):
         releases.add(event.fields.get("release"))
-        if len(releases) > _MAX_LATE:
-            return late[:n]
-    return late
+        if len(releases) > _MAX_RELEASES:
+            return replayed[:n]
+    return replayed
 
 
-def _delete_late(events: list[Stored]) -> None:
+def _delete_events(events: list[Stored]) -> None:
     """Delete events of a project that were stored after the deletion of their issues."""
     issue_deletions.delete_events(events[0].project_id, [event.id for event in events])
 

@@ -38,7 +38,7 @@ from errata.usecases import (
     projects,
     sourcemaps,
 )
-from errata.usecases.digest import count_late, wanted_by
+from errata.usecases.digest import count_replayed, wanted_by
 
 AT_ONCE = 1_000
 _TRIES = 8
@@ -356,7 +356,7 @@ def _count_day(
         if not missing:
             continue
         try:
-            done = count_late(rows, missing)
+            done = count_replayed(rows, missing)
             counted.update((project_id, event.id) for event in missing[:done])
             if done < len(missing):
                 again[issue_id] = found
