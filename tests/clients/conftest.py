@@ -31,7 +31,16 @@ __all__ = [
 
 # The SDKs come first: a debugger in a Node.js program loses local variables while the release
 # before is built, by test_upgrade near the end. Then what takes longest, so that no process waits.
-FIRST = ("sdks", "dashboard_accessibility", "dashboard", "doctor", "backup", "deploy", "run")
+FIRST = (
+    "sdks",
+    "uploads",
+    "dashboard_accessibility",
+    "dashboard",
+    "doctor",
+    "backup",
+    "deploy",
+    "run",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

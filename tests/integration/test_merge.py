@@ -226,11 +226,20 @@ def test_the_head_counts_members_that_have_no_event_in_the_batch(desk: Desk) -> 
     assert desk.of("a").status == "open"
 
 
-def test_a_head_without_a_number_row_regresses_too(desk: Desk) -> None:
+@pytest.mark.parametrize("without", ["row", "text"])
+def test_a_head_without_a_number_row_or_its_text_regresses_too(desk: Desk, without: str) -> None:
     desk.merge("a", "b")
     desk.change("a", Change(RESOLVE))
-    key = {"pk": {"S": desk.visible.partition}, "sk": {"S": ranks.number_key("resolved", 1)}}
-    clients.dynamodb().delete_item(TableName=settings().issues_table, Key=key)
+    row: Any = {
+        "TableName": settings().issues_table,
+        "Key": {"pk": {"S": desk.visible.partition}, "sk": {"S": ranks.number_key("resolved", 1)}},
+    }
+    if without == "row":
+        clients.dynamodb().delete_item(**row)
+    else:
+        names = {"#text": "text"}
+        remove: Any = {"UpdateExpression": "REMOVE #text", "ExpressionAttributeNames": names}
+        clients.dynamodb().update_item(**row, **remove)
     desk.hit("b")
     assert desk.of("a").status == "regressed"
 

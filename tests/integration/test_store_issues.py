@@ -11,7 +11,7 @@ from errata.errors import ConflictError
 from errata.models import sketch
 from errata.models.issue import TTL_LAG_S, Day, Issue, Position, Release
 from errata.models.seen_values import RELEASE
-from errata.models.visible import issues_partition
+from errata.models.visible import Watermark, issues_partition
 from errata.protocol.issues import SORTS
 from errata.store import (
     clients,
@@ -24,6 +24,7 @@ from errata.store import (
     numbers,
     ranks,
     releases,
+    watermarks,
 )
 from errata.store.digest import IssueChange, Totals
 from errata.store.digest_rows import Rows, Wanted
@@ -31,6 +32,7 @@ from errata.store.issue_lists import ListKey
 from errata.store.items import write_all
 from errata.store.values import NewValue
 from tests.support import shelf
+from tests.support.calls import recorded
 from tests.support.shelf import EXPIRES
 from tests.support.visible import visible_at
 
@@ -341,3 +343,31 @@ def test_a_generation_goes_as_a_whole(pk: str) -> None:
     for order in SORTS:
         assert issue_lists.from_rows(visible_at(pk), order, "open", None, 9).found == []
     assert issue_lists.has_issues(visible_at(other))
+
+
+def test_what_is_known_of_releases_stays_known_when_more_are_read(pk: str) -> None:
+    for name, first_seen in (("r1", 5), ("r2", 7)):
+        item: Any = {"pk": pk, "sk": f"known#{name}", "first_seen": first_seen, "ttl": EXPIRES}
+        clients.dynamodb().put_item(TableName=settings().issues_table, Item=write_all(item))
+    rows, others = current_rows(pk), current_rows(pk)
+
+    digest_rows.before_opening(rows, [], 0)
+    assert rows.known == {"r1": 5}
+    digest_rows.read_known(rows, ["r2"], 0)
+    assert rows.known == {"r1": 5, "r2": 7}
+
+    digest_rows.read_known(others, ["r2"], 0)
+    digest_rows.before_opening(others, [], 0)
+    assert others.known == {"r1": 5, "r2": 7}
+
+
+def test_after_a_clear_one_batch_reads_twice_and_the_next_ones_once(pk: str) -> None:
+    project_id, generations = pk.partition("#")[0], dict[str, int]()
+    assert watermarks.move_watermark(project_id, Watermark(1, ""), 0)
+
+    def calls() -> int:
+        with recorded() as made:
+            digest_rows.read({project_id: Wanted({ISSUE.id}, set(), {DAY})}, 0, generations)
+        return len(made)
+
+    assert [calls() for _ in range(3)] == [2, 1, 1]
