@@ -1,13 +1,15 @@
-"""Files at URLs that users chose: what is fetched, byte for byte, and what is refused."""
+"""Requests to URLs that users chose: what is fetched, byte for byte, and what is refused."""
 
 import gzip
+import time
 from random import Random
 
 import pytest
 
 from errata.outbound import get
 from errata.outbound.get import FetchError
-from errata.outbound.guard import ForbiddenUrlError, check_url
+from errata.outbound.guard import ForbiddenUrlError, check_url, resolve
+from errata.outbound.post import post
 from tests.support.receiver import Behaviour, file, receiver, response
 
 MOVED = response(302, Location="/hook")
@@ -68,5 +70,22 @@ def test_loopback_is_refused_unless_it_is_asked_for() -> None:
     with pytest.raises(ForbiddenUrlError):
         get.get(url, 9)
     with pytest.raises(ForbiddenUrlError):
+        post(url, b"", {})
+    with pytest.raises(ForbiddenUrlError):
         check_url(url)
+    with pytest.raises(ForbiddenUrlError):
+        resolve("localhost", 9, time.monotonic() + 9)
     assert check_url(url, allow_loopback=True).port == 9
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "read"),
+    [(200, True, b""), (400, True, b"no"), (503, True, b"no"), (400, False, b"")],
+)
+def test_the_body_of_a_refusal_is_read_if_it_is_asked_for(
+    status: int, asked: bool, read: bytes
+) -> None:
+    with receiver(file(b"no", status)) as there:
+        sent = post(there.url, b"{}", {}, allow_loopback=True, reads_refusal=asked)
+        assert post(there.url, b"{}", {}, allow_loopback=True).refusal == b""
+    assert (sent.status, sent.refusal) == (status, read)
