@@ -111,6 +111,43 @@ def test_a_condition_does_not_match(conditions: str) -> None:
     assert not matches(conditions)
 
 
+def test_a_message_is_that_of_the_event_or_of_any_exception() -> None:
+    exceptions = [{"type": "E", "value": "first"}, {"type": "E", "value": "second"}]
+    event = {"message": "said", "exceptions": exceptions}
+    for wanted in ("said", "first", "second"):
+        assert matches(f"message:{wanted}", event)
+    assert not matches("message:e", event)
+    assert matches("message:said", {"message": "said"})
+
+
+def test_the_300_innermost_frames_are_looked_at() -> None:
+    for frames in (
+        lambda found: {"frames": found},
+        lambda found: {"exceptions": [{"type": "E"}, {"type": "E", "frames": found}]},
+    ):
+        found = [{"function": f"f{n}"} for n in range(301)]
+        assert matches("function:f300", frames(found))
+        assert matches("function:f1", frames(found))
+        assert not matches("function:f0", frames(found))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value"), [('"a \\"b\\" \\\\c"', 'a "b" \\c'), ('""', ""), ("a", "a")]
+)
+def test_quotes_go_and_what_is_escaped_stays(pattern: str, value: str) -> None:
+    assert matches(f"release:{pattern}", {"release": value})
+    (rule,) = rules.parse(f"release:x -> {pattern if value else 'y'}")
+    assert rule.fingerprint == (value or "y",)
+    assert rules.parse('release:x -> "')[0].fingerprint == ('"',)
+
+
+def test_a_rule_has_ten_conditions_at_most() -> None:
+    ten = "release:a " * rules.MAX_MATCHERS
+    assert matches(ten, {"release": "a"})
+    with pytest.raises(rules.WrongFingerprintRulesError, match="more than 10 conditions"):
+        matches(f"{ten} release:a")
+
+
 def test_the_first_rule_that_matches_decides() -> None:
     parsed = rules.parse(
         """
