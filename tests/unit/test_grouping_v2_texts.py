@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from errata.grouping.v2 import group
-from errata.grouping.v2.message import constant
+from errata.grouping.v2.message import constant, fixed
 from errata.grouping.v2.names import bundle, file, name
 from errata.models.event import Event
 
@@ -283,3 +283,29 @@ def test_a_long_message_is_its_beginning() -> None:
     assert constant("no cart " * 900) == ("no cart " * 125).strip()
     assert constant(f'bad JSON: "{"x" * 5_000}"') == "bad JSON: <quoted>"
     assert constant(f'bad JSON: "{"y" * 700}" for jo') == "bad JSON: <quoted> for jo"
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("file:///home/ada/shop/a.py", "file:///home/<home>/shop/a.py"),
+        ("file:///C:/Users/ada/x.js", "file:///C:/Users/<home>/x.js"),
+        ("file:///srv/home/ada", "file:///srv/home/<home>"),
+        ("file:///home", "file:///home"),
+        ("file:///a/b/home/ada/x", "file:///a/b/home/ada/x"),
+        ("file:///home/ada/x?back=1://y", "file:///home/<home>/x"),
+        ("https://a.example/home/ada", "https://a.example/home/ada"),
+    ],
+)
+def test_the_home_of_a_user_is_left_out_of_a_file_s_url(url: str, path: str) -> None:
+    assert constant(url) == path
+
+
+def test_words_of_the_code_are_kept_with_all_codes() -> None:
+    assert fixed("alpha 404 beta 503", "alpha beta") == "alpha beta 404 503"
+    assert fixed("alpha beta gamma delta", "alpha beta") == "alpha beta"
+    assert fixed("alpha beta gamma", "alpha") == "alpha beta gamma"
+
+
+def test_the_message_of_a_log_line_keeps_its_words() -> None:
+    assert constant('msg="user 12 gone" n=3') == 'msg="user <number> gone" n=<number>'
