@@ -309,3 +309,19 @@ def test_words_of_the_code_are_kept_with_all_codes() -> None:
 
 def test_the_message_of_a_log_line_keeps_its_words() -> None:
     assert constant('msg="user 12 gone" n=3') == 'msg="user <number> gone" n=<number>'
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("InternalError", "too much recursion"),
+        ("RangeError", "Maximum call stack size exceeded"),
+        ("RangeError", "Maximum call stack size exceeded."),
+    ],
+)
+def test_endless_recursion_is_one_issue_in_all_engines(kind: str, value: str) -> None:
+    frames = [{"filename": "app.js", "function": "pay", "in_app": True}]
+    exception = {"type": kind, "value": value, "frames": frames}
+    found = group({"platform": "javascript", "exceptions": [exception]})
+    assert found.grouped_by == "RangeError in pay (app.js)"
+    assert found.fingerprint == "8120b9213447184cdd00bb5e9ab46d07"  # frozen
