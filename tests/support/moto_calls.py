@@ -130,11 +130,7 @@ def call(model: Any, params: dict[str, Any], **_: Any) -> tuple[AWSResponse, dic
     request: Any = {**_REQUEST, "headers": handler.headers, "body": params["body"]}
     handler.params = JSONParser(model, map_type=handler.PROTOCOL_PARSER_MAP_TYPE).parse(request)
     status, headers, body = _call_dynamodb(handler) if dynamodb else handler.call_action()
-    content = body.encode()
-    # As botocore makes one: its stubs want the headers of another library.
-    response: Any = AWSResponse(params["url"], status, HeadersDict(headers), None)  # type: ignore[arg-type]
-    response._content = content
-    return response, _parsed(model, status, response.headers, content)
+    return _response(model, params["url"], status, headers, body.encode())
 
 
 def send(
@@ -146,16 +142,23 @@ def send(
     """
     if not botocore_stubber.enabled or request_signer._credentials is None:
         return None
-    url = params["url"]
     named = {name: value.encode() for name, value in params["headers"].items()}
     request = create_request_object({**params, "headers": named})
-    answer = botocore_stubber.process_request(request.prepare())
-    if answer is None:
+    found = botocore_stubber.process_request(request.prepare())
+    if found is None:
         return None
-    status, headers, body = answer
+    status, headers, body = found
+    content = body if isinstance(body, bytes) else body.encode()
+    return _response(model, params["url"], status, headers, content)
+
+
+def _response(
+    model: Any, url: str, status: int, headers: Any, content: bytes
+) -> tuple[AWSResponse, dict[str, Any]]:
+    # As botocore makes one: its stubs want the headers of another library.
     response: Any = AWSResponse(url, status, HeadersDict(headers), None)  # type: ignore[arg-type]
-    response._content = body if isinstance(body, bytes) else body.encode()
-    return response, _parsed(model, status, response.headers, response._content)
+    response._content = content
+    return response, _parsed(model, status, response.headers, content)
 
 
 def _handler(handler: Any, url: str) -> Any:

@@ -8,7 +8,7 @@ from errata.models.verdict import age
 
 FIRST, WORSE, BETTER, ALIKE = "first", "worse", "better", "alike"
 _HOUR_MS = 3_600_000
-# A release is worse if it has this many times the events in an hour, and at least so many in all.
+# A release is worse if it has at least twice as many events in an hour, and at least ten in all.
 _WORSE_FACTOR, _FEW = 2, 10
 # UTF-8 bytes of a release in a sentence.
 _MAX_NAME = 60

@@ -10,7 +10,7 @@ RANGES = ("1h", "24h", "7d", "14d", "30d")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The part of the issues that a member looks at: an environment and a time range, "" for all.
+    """What a member looks at: the issues of an environment and of a time range, "" for all.
 
     `range` is one of `RANGES`.
     """

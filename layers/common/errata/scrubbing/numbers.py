@@ -5,7 +5,7 @@ from string import ascii_uppercase
 
 from errata.scrubbing import EDGE_IN_JSON, FILTERED, compiled
 
-# Patterns are compiled on first use, because few events have anything like such numbers.
+# Patterns are compiled on first use: few events have numbers that look like these.
 # Digits without separators, or in groups with the same separator: 4-4-4-4, also with three more
 # digits, 4-6-5 and 4-6-4.
 _CARD = (

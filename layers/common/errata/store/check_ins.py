@@ -1,4 +1,4 @@
-"""The queue of cron monitors: check-ins, and orders to look at a monitor.
+"""MonitorQueue: messages with check-ins, and messages that ask the worker to look at a monitor.
 
 A queue message is JSON: `project_id`, and either `check_ins` or `look`. The latter is a list of a
 monitor's slug, its environment, and when its schedule was to look, in milliseconds. That is 0 if no

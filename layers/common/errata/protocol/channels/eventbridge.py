@@ -1,4 +1,4 @@
-"""EventBridge, which leads to other services of AWS, such as Chatbot, Step Functions and Lambda.
+"""Alerts as events of EventBridge, which passes them on to other services of AWS, such as Lambda.
 
 Limits: "PutEvents": an entry has 256 KB.
 """

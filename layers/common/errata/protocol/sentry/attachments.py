@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from errata.models.event import Fields
 from errata.protocol.sentry.envelope import EnvelopeItem
 
-# The most files of one event, and bytes of one: the response of a function has at most 6 MB, and
-# has the file in Base64.
+# How many files an event has at most, and how many bytes a file has. The response of a function has
+# at most 6 MB, and contains the file in Base64.
 MAX_FILES = 10
 MAX_FILE_BYTES = 4_000_000
 MAX_TEXT = 200
