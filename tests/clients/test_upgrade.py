@@ -38,10 +38,10 @@ def unpacked(archive: Path) -> Path:
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     folder = ROOT / ".aws-sam" / "releases" / digest
     if not folder.exists():
-        draft = Path(tempfile.mkdtemp(dir=ROOT / ".aws-sam"))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=folder.parent))
         with tarfile.open(archive) as files:
             files.extractall(draft, filter="data")
-        folder.parent.mkdir(exist_ok=True)
         draft.rename(folder)
     return folder
 
