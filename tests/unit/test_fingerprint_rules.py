@@ -158,10 +158,10 @@ def test_the_first_rule_that_matches_decides() -> None:
         type:* -> all
         """.replace('"keys, all of them"', '"keys of all"')
     )
-    assert [(each.number, each.fingerprint) for each in parsed] == [
-        (3, ("values",)),
-        (5, ("keys of all", "{{ type }}")),
-        (6, ("all",)),
+    assert [(each.number, each.line, each.fingerprint) for each in parsed] == [
+        (3, "type:ValueError -> values", ("values",)),
+        (5, 'type:KeyError -> "keys of all", {{ type }}', ("keys of all", "{{ type }}")),
+        (6, "type:* -> all", ("all",)),
     ]
     assert rules.find(parsed, EVENT) is parsed[1]
     assert rules.find(parsed, {}) is None
@@ -189,6 +189,39 @@ def test_a_wrong_rule_is_named(text: str, complaint: str) -> None:
     with pytest.raises(rules.WrongFingerprintRulesError) as refused:
         rules.parse(text)
     assert any(complaint in each for each in refused.value.complaints)
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("type:x -> title=y", "titles cannot be set. Remove `title=…`."),
+        ("-> x", "there is no condition before `->`, such as type:ValueError."),
+        (
+            f"type:x {'a' * 41} -> y",
+            f"{'a' * 40!r} is not a condition. Write name:pattern. Quote a pattern with spaces.",
+        ),
+        (
+            "app:yes -> x",
+            "there is no condition app. Use one of: message, level, logger, transaction, release, "
+            "environment, platform, server_name, dist, type, error.type, value, error.value, path, "
+            "stack.abs_path, stack.filename, module, stack.module, function, stack.function, "
+            "package, stack.package, tags.NAME.",
+        ),
+    ],
+)
+def test_a_complaint_says_what_to_write_instead(line: str, complaint: str) -> None:
+    with pytest.raises(rules.WrongFingerprintRulesError) as refused:
+        rules.parse(f"{line}\n{line}")
+    assert str(refused.value) == f"Line 1: {complaint} Line 2: {complaint}"
+
+
+def test_the_largest_rules_are_accepted() -> None:
+    assert rules.parse("#" + "x" * 15_999) == ()
+    assert len(rules.parse("type:x -> y\n" * 100)) == 100
+
+
+def test_an_arrow_may_be_in_the_fingerprint() -> None:
+    assert rules.parse("type:x -> a -> b")[0].fingerprint == ("a -> b",)
 
 
 def test_all_wrong_lines_are_named_up_to_ten() -> None:

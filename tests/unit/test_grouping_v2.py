@@ -84,7 +84,8 @@ def test_another_error_is_another_issue(other: dict[str, Any]) -> None:
 def test_values_lines_and_foreign_frames_do_not_matter() -> None:
     foreign = frame("handle", "django.core", in_app=False)
     mine = frame("total", lineno=7, colno=3, abs_path="/srv/9/cart.py", vars={"a": 1})
-    assert one(TOTAL, event(raised("ValueError", foreign, mine, foreign, value="bad price 99")))
+    for value in ("bad price 99", "Code: 7"):
+        assert one(TOTAL, event(raised("ValueError", foreign, mine, foreign, value=value)))
 
 
 def test_all_frames_count_where_none_is_the_application_s() -> None:
@@ -100,6 +101,11 @@ def test_frames_without_an_exception_are_read_in_the_same_way() -> None:
     assert reason({"frames": [foreign, frame("pay"), foreign]}) == "frames in shop.cart.pay"
     assert reason({"frames": [foreign]}) == "frames in django.core.handle"
     assert reason({"frames": [None, 5, frame("pay"), "x"]}) == "frames in shop.cart.pay"
+    # A browser's frame loses the receiver of the call.
+    script = {"filename": "cart.js", "function": "Cart.total"}
+    found = group({"platform": "javascript", "frames": [script, {**script, "function": "paid"}]})
+    assert found.grouped_by == "frames in paid (cart.js), total (cart.js)"
+    assert found.fingerprint == "f5e228010bc897e73a6dbffb72ece0c5"  # frozen
     odd: dict[str, Any] = {"module": 5, "function": ["f"], "filename": "cart.py", "in_app": True}
     for each in (odd, {**odd, "function": 5}):
         assert reason({"frames": [each]}) == "frames in cart.py"
@@ -186,6 +192,36 @@ def test_values_count_where_no_frame_names_a_function() -> None:
     assert reason(event(raised("Error", nameless, value="no item 12"), platform="javascript")) == (
         "Error in app.js: no item <number>"
     )
+
+
+def test_a_line_of_code_tells_errors_of_the_application_apart() -> None:
+    def told(kind: str, function: str, value: str, **rest: Any) -> str:
+        raising = frame(function, context_line="  raise  kind('no price')", **rest)
+        return reason(event(raised(kind, raising, value=value)))
+
+    lambda_in = "in shop.cart.<lambda>:"
+    assert told("KeyError", "<lambda>", "no price of 12") == (
+        f"KeyError {lambda_in} raisekind('noprice')"
+    )
+    assert told("Error", "<lambda>", "no price of 12") == (
+        f"Error {lambda_in} no price raisekind('noprice')"
+    )
+    assert told("Error", "total", "no price of 12") == "Error in shop.cart.total: no price"
+    # A line of a library is not read.
+    for kind, function in (("Error", "total"), ("KeyError", "<lambda>")):
+        assert told(kind, function, "no price of 12", in_app=False) == (
+            f"{kind} in shop.cart.{function}: no price of <number>"
+        )
+
+
+def test_a_value_counts_as_it_is_without_a_line_of_code() -> None:
+    assert reason(event(raised("Error", frame("total"), value="--"))) == (
+        "Error in shop.cart.total: --"
+    )
+    value = "Can't find variable: cart"
+    for platform, said in (("python", value), ("javascript", "cart is not defined")):
+        script = raised("Error", frame("total"), value=value)
+        assert reason(event(script, platform=platform)) == f"Error in shop.cart.total: {said}"
 
 
 @pytest.mark.parametrize(

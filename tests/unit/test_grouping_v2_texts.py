@@ -74,6 +74,7 @@ def test_of_a_text_stays_what_always_stayed(kind: str, keep: Callable[[str], str
         ("__45-[Cart total]_block_invoke_2", "__45-[Cart total]_block_invoke"),
         ("handler_0x7f3a5c0d2e10", "handler_"),
         ("app.3f2a1bc9", "app."),
+        ("total.cold", "total"),
     ],
 )
 def test_what_a_compiler_numbered_has_no_number(written: str, kept: str) -> None:
@@ -100,6 +101,8 @@ def test_what_a_compiler_numbered_has_no_number(written: str, kept: str) -> None
         ("HTMLButtonElement.<anonymous>", ""),
         ("total<", "total"),
         ("toX", "toX"),
+        ("Cart.toX", "toX"),
+        ("total$1", "total"),
         ("<unknown>", ""),
         ("anonymous", ""),
     ],
@@ -143,6 +146,7 @@ def test_other_languages_have_qualified_names() -> None:
         ("lib/Vector3D.js",) * 2,
         ("my-utils/my-utils.js",) * 2,
         ("C#/cart.cs",) * 2,
+        ("home/ada/cart.py", "home/cart.py"),
         ("/build/9f86d081884c7d65/x.py", "build/x.py"),
         ("/srv/releases/20260101120000/cart.js", "releases/cart.js"),
         ("/srv/releases/3f2a1bc/cart.js", "releases/cart.js"),
@@ -184,6 +188,50 @@ def test_a_frame_without_a_file_name_is_named_by_its_path_or_its_package() -> No
     assert reason() == "E in f"
 
 
+def test_a_script_in_a_page_has_no_file() -> None:
+    def reason(path: str) -> str:
+        frame = {"filename": path, "function": "pay", "in_app": True}
+        event: Event = {"platform": "javascript", "exceptions": [{"type": "E", "frames": [frame]}]}
+        return group(event).grouped_by
+
+    assert reason("https://a.example.org/orders/17") == "E in pay"
+    assert reason("https://a.example.org/js/cart.js#/orders/17") == "E in pay (js/cart.js)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Loading chunk 17 failed",
+        "Failed to fetch dynamically imported module: https://a.example.org/cart.js",
+        "Unable to preload CSS",
+    ],
+)
+@pytest.mark.parametrize("platform", ["javascript", "node"])
+def test_what_cannot_be_loaded_is_one_issue(text: str, platform: str) -> None:
+    loading = "a part of the application that cannot be loaded"
+    for said in (
+        {"exceptions": [{"type": "TypeError", "value": text}]},
+        {"exceptions": [{"type": "TypeError"}], "message": text},
+        {"message": text},
+    ):
+        event: Any = {"platform": platform, **said}
+        assert group(event).grouped_by == loading
+        assert group({**event, "platform": "python"}).grouped_by != loading
+
+
+@pytest.mark.parametrize(
+    ("function", "kept"),
+    [
+        ("Cart#total", "total (cart.rb)"),
+        ("block in Cart#total", "block in total (cart.rb)"),
+        ("block in <main>", "cart.rb"),
+    ],
+)
+def test_methods_of_ruby_have_no_class(function: str, kept: str) -> None:
+    frame = {"filename": "cart.rb", "function": function, "in_app": True}
+    assert group({"platform": "ruby", "frames": [frame]}).grouped_by == f"frames in {kept}"
+
+
 def test_modules_of_bundles_lose_their_hashes() -> None:
     def module(name: str) -> str:
         frame = {"module": name, "filename": "cart.js", "function": "f", "in_app": True}
@@ -208,6 +256,7 @@ def test_modules_of_bundles_lose_their_hashes() -> None:
         ("no 'a' \"b\" `c` “d” „e“ «f» b'g' \u2018h\u2019", "no" + " <quoted>" * 8),
         ("no 'Bob's cart' in 'a', 'b', 'c'", "no <quoted> in <quoted>"),
         ('{"sku": 12, "name": "a \\" b"}', "{name, sku}"),
+        ("{name} is 12", "{name} is <number>"),
         ('said \\"hi 5\\"', "said <quoted>"),
         ("to jo.b+x@mail.example.org: no", "to <email>: no"),
         ("lodash@4.17.21", "lodash@<number>"),
@@ -309,6 +358,11 @@ def test_words_of_the_code_are_kept_with_all_codes() -> None:
 
 def test_the_message_of_a_log_line_keeps_its_words() -> None:
     assert constant('msg="user 12 gone" n=3') == 'msg="user <number> gone" n=<number>'
+    assert constant('msg="user 12 ="') == 'msg="user <number> ="'
+    largest = json.dumps({"msg": "user 12 gone", "rest": "x" * 8_157})
+    assert len(largest) == 8_192
+    assert constant(largest) == "user <number> gone"
+    assert constant(largest.replace("x", "xx", 1)).startswith("{msg: user <number> gone")
 
 
 @pytest.mark.parametrize(
@@ -325,3 +379,5 @@ def test_endless_recursion_is_one_issue_in_all_engines(kind: str, value: str) ->
     found = group({"platform": "javascript", "exceptions": [exception]})
     assert found.grouped_by == "RangeError in pay (app.js)"
     assert found.fingerprint == "8120b9213447184cdd00bb5e9ab46d07"  # frozen
+    exception["frames"] = []
+    assert group({"platform": "javascript", "exceptions": [exception]}).grouped_by == "RangeError"
