@@ -8,7 +8,7 @@ import pytest
 from errata.usecases import assignees, change_issues, members
 from errata.usecases.result_calls import CALLS, ResultCall
 from tests.support.account import Clock, Project
-from tests.support.cli import done, failed, run
+from tests.support.cli import deploy, done, failed, run
 from tests.support.pages import OWNER, send
 
 pytestmark = pytest.mark.usefixtures("deployed")
@@ -153,6 +153,17 @@ def test_several_issues_or_all_of_a_search_are_changed_and_undone(busy: Project)
     assert "Delete 4 issues that match the empty query and their events?" in asked.err
     assert asked.out.endswith("4 issues deleted.\n")
     assert statuses(busy) == {}
+
+
+def test_the_command_that_undoes_a_change_selects_the_same_stack(busy: Project) -> None:
+    deploy("errata-2")
+    send(busy, {"message": "boom 1"}, {"message": "boom 2"})
+    for words in (("resolve", busy.id, "1", "2"), ("merge", busy.id, "1", "2")):
+        *_, line = done("issues", *words, "--stack", "errata-2").out.splitlines()
+        undo = re.search(r": errata (issues un.+ --stack errata-2)$", line)
+        assert undo
+        done(*undo[1].split())
+    assert statuses(busy) == {"boom 1": "open", "boom 2": "open"}
 
 
 def test_a_change_that_ctrl_c_stops_says_how_to_undo_it(

@@ -210,7 +210,8 @@ def test(
     """Send a test to a channel, or to all channels of a rule. `alerts log` shows the result."""
     found = change(ctx, project_id, "alerts/test", name=name).json
     number = f"{len(found['sent'])} tests" if len(found["sent"]) > 1 else "1 test"
-    _said(ctx, found, f"Sent {number}. See `errata alerts log {project_id}`.")
+    log_ = ctx.command(f"alerts log {project_id}")
+    _said(ctx, found, f"Sent {number}. See `{log_}`.")
 
 
 @command(app, "log", example="alerts log 1", needs=Needs.STACK_OR_WEB)

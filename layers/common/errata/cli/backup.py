@@ -122,7 +122,7 @@ def _advice(manifest: BackupManifest, ctx: CommandContext) -> list[str]:
         advice = [
             f"The URL of the API was {before} and is {now}. API keys stay, but clients need the new"
             " URL, and each DSN changes, unless you move the domain to this stack."
-            f" `{ctx.stack.command('projects show ID')}` prints the DSN."
+            f" `{ctx.command('projects show ID')}` prints the DSN."
         ]
     if settings().retention_days < manifest.retention_days:
         advice.append(

@@ -83,6 +83,10 @@ class CommandContext:
         assert self.found
         return self.found
 
+    def command(self, words: str) -> str:
+        """Return another command to show to the user. It works on the same."""
+        return self.found.command(words) if self.found else f"errata {words}"
+
 
 type Command[**P] = Callable[Concatenate[CommandContext, P], None]
 

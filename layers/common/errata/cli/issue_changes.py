@@ -168,7 +168,8 @@ def merge_(
     others = "1 issue is" if number == 1 else f"{number} issues are"
     name = merged["short_id"] or merged["id"]
     print_line(f"{others} merged into {name}. It has {merged['count']} events.")
-    print_line(f"To undo this: errata issues unmerge {project_id} {' '.join(members)}")
+    undo_ = ctx.command(f"issues unmerge {project_id} {' '.join(members)}")
+    print_line(f"To undo this: {undo_}")
 
 
 @command(app, "unmerge", example="issues unmerge 1 SHOP-57", needs=Needs.STACK_OR_WEB)
@@ -274,7 +275,7 @@ def _finish(
     ctx: CommandContext, project_id: str, found: dict[str, Any], more: dict[str, Any]
 ) -> None:
     """Continue a bulk change until it is finished. Print its result."""
-    undo_ = f"errata issues undo {project_id} {found['change']}"
+    undo_ = ctx.command(f"issues undo {project_id} {found['change']}")
     try:
         with progress(ctx.json) as show:
             while not more["finished"]:

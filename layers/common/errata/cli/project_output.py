@@ -19,6 +19,7 @@ DEFAULT_RATES = (
 def show_project(ctx: CommandContext, project: Project) -> None:
     """Print a project's settings and its newest DSN."""
     url = ctx.stack.api_url
+    create = ctx.command(f"keys create {project.id} --dsn")
     dsns = [*live_dsns(ctx.stack.sdk_url, projects.list_keys(project.id)).values()]
     newest = dsns[0] if dsns else None
     if ctx.json:
@@ -29,7 +30,7 @@ def show_project(ctx: CommandContext, project: Project) -> None:
             "project": project.id,
             "name": project.name,
             "slug": project.slug,
-            "org": _owner(project),
+            "org": _owner(ctx, project),
             "teams": ", ".join(sorted(project.teams)),
             "created": f"{timestamp(project.created_at)} UTC",
             "expires": project.expires_at
@@ -40,7 +41,7 @@ def show_project(ctx: CommandContext, project: Project) -> None:
             "tracker": project.tracker_template,
             "log errors": "events" if project.log_errors else "",
             "attachments": "kept" if project.attachments else "",
-            "DSN": newest or f"none. Create one with `errata keys create {project.id} --dsn`",
+            "DSN": newest or f"none. Create one with `{create}`",
             "API": url,
         }
     )
@@ -52,9 +53,10 @@ def _rate(project: Project) -> str:
     return f"{project.rate_limit} requests per minute for each key"
 
 
-def _owner(project: Project) -> str:
+def _owner(ctx: CommandContext, project: Project) -> str:
     if project.unclaimed:
-        return f"none. Adopt it with `errata projects adopt {project.id} --org ORG`"
+        adopt = ctx.command(f"projects adopt {project.id} --org ORG")
+        return f"none. Adopt it with `{adopt}`"
     return project.organization
 
 

@@ -345,7 +345,7 @@ def warn(ctx: CommandContext, unmetered: "usage_keys.Unmetered", project: Projec
     if unmetered:
         (reason,) = failures.explain(unmetered, local=False)
         rate = project.rate_limit or "default"
-        command = ctx.stack.command(f"projects set {project.id} --rate-limit {rate}")
+        command = ctx.command(f"projects set {project.id} --rate-limit {rate}")
         print_error(
             "warning",
             f"API Gateway does not enforce the rate limit of some keys of project {project.id}. The"
