@@ -25,8 +25,8 @@ def frame(text: str) -> dict[str, Any]:
 
 
 def exception(short: dict[str, Any]) -> dict[str, Any]:
-    said = {name: value for name, value in short.items() if name != "frames"}
-    return {**said, "stacktrace": {"frames": [frame(each) for each in short.get("frames", ())]}}
+    fields = {name: value for name, value in short.items() if name != "frames"}
+    return {**fields, "stacktrace": {"frames": [frame(each) for each in short.get("frames", ())]}}
 
 
 def sent(short: dict[str, Any]) -> dict[str, Any]:
@@ -47,14 +47,14 @@ def agrees(pair: dict[str, Any], one: Grouping, two: Grouping) -> bool:
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=NAMES)
-def test_a_developer_would_agree(pair: dict[str, Any]) -> None:
+def test_a_pair_is_grouped_as_the_table_says_unless_it_is_argued(pair: dict[str, Any]) -> None:
     one, two = grouped(pair["one"]), grouped({**pair["one"], **pair["two"]})
     assert agrees(pair, one, two) is ("argued" not in pair), (
         f"{one.grouped_by!r} and {two.grouped_by!r}"
     )
 
 
-def test_the_table_is_large_and_few_pairs_are_off() -> None:
+def test_the_table_has_150_pairs_and_at_most_5_percent_are_argued() -> None:
     assert len(PAIRS) >= 150
     assert len(set(NAMES)) == len(NAMES)
     assert all(pair["want"] in ("one", "two") for pair in PAIRS)

@@ -22,7 +22,7 @@ def run(program: Callable[[], object]) -> Any:
     raise AssertionError("the program has no error")
 
 
-def one(first: Callable[[], object], second: Callable[[], object]) -> bool:
+def same_group(first: Callable[[], object], second: Callable[[], object]) -> bool:
     return group(run(first)).fingerprint == group(run(second)).fingerprint
 
 
@@ -46,11 +46,11 @@ def test_a_value_in_a_named_function_does_not_matter() -> None:
 
 def test_two_lambdas_are_two_errors() -> None:
     keys: list[str] = []
-    assert not one(
+    assert not same_group(
         lambda: keys[0],
         lambda: keys.index("x"),
     )
-    assert not one(
+    assert not same_group(
         lambda: keys[0],
         lambda: keys[1],
     )
@@ -76,4 +76,4 @@ def test_a_group_is_called_by_its_first_error() -> None:
     event = run(partial(all_prices, "bcd"))
     assert title(event) == "KeyError: 'b' (and 2 more)"
     assert culprit(event).endswith("test_grouping_runs in all_prices")
-    assert one(partial(all_prices, "bcd"), partial(all_prices, "b"))
+    assert same_group(partial(all_prices, "bcd"), partial(all_prices, "b"))

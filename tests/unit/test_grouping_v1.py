@@ -22,17 +22,17 @@ FROZEN: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("event", "expected"), FROZEN)
-def test_a_fingerprint_is_what_it_always_was(event: Event, expected: str) -> None:
+def test_a_frozen_event_keeps_its_fingerprint(event: Event, expected: str) -> None:
     assert fingerprint(event) == expected
 
 
-def test_nothing_else_counts() -> None:
+def test_fields_other_than_the_four_do_not_change_the_fingerprint() -> None:
     rest: Any = {"level": "info", "stack_trace": "s", "url": "u", "release": "r", "user": {"id": 1}}
     rest["message"] = "m"
     assert fingerprint(rest) == fingerprint({"message": "m"})
 
 
-def test_the_four_fields_are_kept_apart() -> None:
+def test_the_same_text_in_another_field_gives_another_fingerprint() -> None:
     events: list[Event] = [
         {"message": "ab", "exception_class": "c"},
         {"message": "a", "exception_class": "bc"},

@@ -31,7 +31,7 @@ def member(number: int, parent: int, type: str, **rest: Any) -> dict[str, Any]:
     return raised(type, mechanism={"exception_id": number, "parent_id": parent}, **rest)
 
 
-def one(first: Any, second: Any) -> bool:
+def same_group(first: Any, second: Any) -> bool:
     return group(first).fingerprint == group(second).fingerprint
 
 
@@ -40,20 +40,20 @@ def reason(event: Any) -> str:
 
 
 @pytest.mark.parametrize("file", FROZEN, ids=lambda file: file.stem)
-def test_a_fingerprint_is_what_it_always_was(file: Path) -> None:
+def test_a_frozen_event_keeps_its_grouping(file: Path) -> None:
     """A changed fingerprint splits every open issue: leave v2 as it is, and add a v3."""
     case = json.loads(file.read_text())
     assert group(case["event"], case.get("fingerprint")) == Grouping(**case["grouping"])
 
 
-def test_every_language_is_among_the_frozen() -> None:
+def test_the_frozen_events_cover_every_language() -> None:
     cases = [json.loads(file.read_text()) for file in FROZEN]
     platforms = {case["event"]["platform"] for case in cases}
     assert platforms > {"python", "javascript", "node", "java", "go", "php", "ruby"}
     assert len({case["grouping"]["fingerprint"] for case in cases}) == len(cases)
 
 
-def test_where_and_what_it_was_is_told() -> None:
+def test_grouped_by_names_the_types_and_the_code_locations() -> None:
     assert reason(TOTAL) == VALUE_ERROR
     cause = raised("KeyError", frame("get", "shop.db"))
     assert reason(event(cause, *TOTAL["exceptions"])) == (
@@ -78,25 +78,25 @@ def test_where_and_what_it_was_is_told() -> None:
     ],
 )
 def test_another_error_is_another_issue(other: dict[str, Any]) -> None:
-    assert not one(TOTAL, other)
+    assert not same_group(TOTAL, other)
 
 
-def test_values_lines_and_foreign_frames_do_not_matter() -> None:
+def test_values_line_numbers_and_frames_of_libraries_do_not_change_the_group() -> None:
     foreign = frame("handle", "django.core", in_app=False)
     mine = frame("total", lineno=7, colno=3, abs_path="/srv/9/cart.py", vars={"a": 1})
     for value in ("bad price 99", "Code: 7"):
-        assert one(TOTAL, event(raised("ValueError", foreign, mine, foreign, value=value)))
+        assert same_group(TOTAL, event(raised("ValueError", foreign, mine, foreign, value=value)))
 
 
-def test_all_frames_count_where_none_is_the_application_s() -> None:
+def test_all_frames_count_if_none_is_in_app() -> None:
     foreign = frame("handle", "django.core", in_app=False)
     assert reason(event(raised("ValueError", foreign))) == "ValueError in django.core.handle"
-    # Those of the cause are the application's: the library's say nothing more.
+    # The cause has in-app frames: the library's frames do not count.
     chained = event(raised("KeyError", frame("total")), raised("ValueError", foreign))
     assert reason(chained) == "ValueError; caused by KeyError in shop.cart.total"
 
 
-def test_frames_without_an_exception_are_read_in_the_same_way() -> None:
+def test_frames_without_an_exception_are_grouped_by_their_locations() -> None:
     foreign = frame("handle", "django.core", in_app=False)
     assert reason({"frames": [foreign, frame("pay"), foreign]}) == "frames in shop.cart.pay"
     assert reason({"frames": [foreign]}) == "frames in django.core.handle"
@@ -111,15 +111,15 @@ def test_frames_without_an_exception_are_read_in_the_same_way() -> None:
         assert reason({"frames": [each]}) == "frames in cart.py"
 
 
-def test_an_exception_that_says_nothing_is_none() -> None:
+def test_an_exception_without_type_value_and_frames_is_ignored() -> None:
     assert reason(event({}, *TOTAL["exceptions"], {"type": ""})) == VALUE_ERROR
 
 
-def test_how_deep_a_recursion_went_does_not_matter() -> None:
+def test_the_depth_of_a_recursion_does_not_change_the_group() -> None:
     down = [frame("walk"), frame("walk_children")]
     start = frame("show", "shop.menu")
     shallow, deep = (event(raised("E", start, *down * times)) for times in (1, 400))
-    assert one(shallow, deep)
+    assert same_group(shallow, deep)
     assert reason(deep) == "E in shop.cart.walk_children, shop.cart.walk, shop.menu.show"
 
 
@@ -128,8 +128,8 @@ def test_the_innermost_fifty_locations_count() -> None:
         inner = [frame(f"f{number}") for number in range(locations - 1)]
         return event(raised("E", frame(outermost), *inner))
 
-    assert not one(failed("a", 50), failed("b", 50))
-    assert one(failed("a", 51), failed("b", 51))
+    assert not same_group(failed("a", 50), failed("b", 50))
+    assert same_group(failed("a", 51), failed("b", 51))
     assert reason(failed("a", 60)).endswith(" and 46 more")
 
 
@@ -145,32 +145,32 @@ def test_the_last_fifty_exceptions_count() -> None:
     def failed(first: str, exceptions: int) -> Any:
         return event(raised(first), *(raised(f"E{number}") for number in range(exceptions - 1)))
 
-    assert not one(failed("A", 50), failed("B", 50))
-    assert one(failed("A", 51), failed("B", 51))
+    assert not same_group(failed("A", 50), failed("B", 50))
+    assert same_group(failed("A", 51), failed("B", 51))
 
 
-def test_how_often_it_was_tried_again_does_not_matter() -> None:
+def test_the_number_of_retries_in_a_chain_does_not_change_the_group() -> None:
     tries = [raised("Timeout", frame("fetch")), raised("Refused", frame("connect"))]
-    assert one(event(*tries, *TOTAL["exceptions"]), event(*tries * 5, *TOTAL["exceptions"]))
+    assert same_group(event(*tries, *TOTAL["exceptions"]), event(*tries * 5, *TOTAL["exceptions"]))
 
 
-def test_how_many_a_group_holds_does_not_matter() -> None:
+def test_the_number_of_members_of_an_exception_group_does_not_change_the_group() -> None:
     root = raised("Group", frame("run"), mechanism={"exception_id": 0, "is_exception_group": True})
     few = event(member(2, 0, "KeyError"), member(1, 0, "ValueError"), root)
     many = event(*(member(n, 0, ("KeyError", "ValueError")[n % 2]) for n in range(1, 40)), root)
-    assert one(few, many)
+    assert same_group(few, many)
     assert reason(few) == "Group in shop.cart.run; with KeyError, ValueError"
-    # An exception that nobody says anything of may come first.
+    # An exception without a mechanism may be the outermost one.
     last = raised("Last", frame("end"))
     assert reason(event(member(1, 0, "KeyError"), root, last)) == (
         "Last in shop.cart.end; caused by Group in shop.cart.run; with KeyError"
     )
     # A member's cause is in the group, too.
-    assert one(event(member(2, 1, "KeyError"), member(1, 0, "ValueError"), root), few)
-    assert not one(event(member(1, 0, "KeyError"), root), few)
+    assert same_group(event(member(2, 1, "KeyError"), member(1, 0, "ValueError"), root), few)
+    assert not same_group(event(member(1, 0, "KeyError"), root), few)
 
 
-def test_members_that_are_each_other_s_are_a_chain() -> None:
+def test_exceptions_whose_parent_ids_form_a_cycle_are_treated_as_a_chain() -> None:
     circle = [
         raised("A", mechanism={"exception_id": 0, "parent_id": 1, "is_exception_group": True}),
         raised("B", mechanism={"exception_id": 1, "parent_id": 0, "is_exception_group": True}),
@@ -182,11 +182,11 @@ def test_members_that_are_each_other_s_are_a_chain() -> None:
     )
 
 
-def test_values_count_where_no_frame_names_a_function() -> None:
+def test_values_count_if_no_frame_names_a_function() -> None:
     values = ("no item 12", "no item 7", "no cart 7")
     first, second, other = (event(raised("Rejected", value=value)) for value in values)
-    assert one(first, second)
-    assert not one(first, other)
+    assert same_group(first, second)
+    assert not same_group(first, other)
     assert reason(first) == "Rejected: no item <number>"
     nameless = {"filename": "https://a.example.org/app.js", "function": "?", "in_app": True}
     assert reason(event(raised("Error", nameless, value="no item 12"), platform="javascript")) == (
@@ -194,27 +194,27 @@ def test_values_count_where_no_frame_names_a_function() -> None:
     )
 
 
-def test_a_line_of_code_tells_errors_of_the_application_apart() -> None:
-    def told(kind: str, function: str, value: str, **rest: Any) -> str:
+def test_the_line_of_code_distinguishes_errors_raised_in_in_app_frames() -> None:
+    def grouped_by(kind: str, function: str, value: str, **rest: Any) -> str:
         raising = frame(function, context_line="  raise  kind('no price')", **rest)
         return reason(event(raised(kind, raising, value=value)))
 
     lambda_in = "in shop.cart.<lambda>:"
-    assert told("KeyError", "<lambda>", "no price of 12") == (
+    assert grouped_by("KeyError", "<lambda>", "no price of 12") == (
         f"KeyError {lambda_in} raisekind('noprice')"
     )
-    assert told("Error", "<lambda>", "no price of 12") == (
+    assert grouped_by("Error", "<lambda>", "no price of 12") == (
         f"Error {lambda_in} no price raisekind('noprice')"
     )
-    assert told("Error", "total", "no price of 12") == "Error in shop.cart.total: no price"
+    assert grouped_by("Error", "total", "no price of 12") == "Error in shop.cart.total: no price"
     # A line of a library is not read.
     for kind, function in (("Error", "total"), ("KeyError", "<lambda>")):
-        assert told(kind, function, "no price of 12", in_app=False) == (
+        assert grouped_by(kind, function, "no price of 12", in_app=False) == (
             f"{kind} in shop.cart.{function}: no price of <number>"
         )
 
 
-def test_a_value_counts_as_it_is_without_a_line_of_code() -> None:
+def test_a_value_counts_in_full_without_a_line_of_code() -> None:
     assert reason(event(raised("Error", frame("total"), value="--"))) == (
         "Error in shop.cart.total: --"
     )
@@ -238,34 +238,34 @@ def test_a_value_counts_as_it_is_without_a_line_of_code() -> None:
         *("ApiError", "System.Exception", "NSCocoaErrorDomain", "std::exception::Exception"),
     ],
 )
-def test_a_type_of_any_error_is_told_by_its_text(kind: str) -> None:
+def test_errors_of_a_general_type_are_grouped_by_their_text(kind: str) -> None:
     def failed(value: str) -> Any:
         return event(raised(kind, frame("total"), value=value))
 
-    assert one(failed("no price of 12"), failed("no price of 99"))
-    assert not one(failed("no price of 12"), failed("no stock of 12"))
-    assert one(*(event(raised(f"{kind}Odd", frame("total"), value=text)) for text in "ab"))
+    assert same_group(failed("no price of 12"), failed("no price of 99"))
+    assert not same_group(failed("no price of 12"), failed("no stock of 12"))
+    assert same_group(*(event(raised(f"{kind}Odd", frame("total"), value=text)) for text in "ab"))
 
 
-def test_frames_may_stand_beside_the_exception() -> None:
+def test_frames_of_a_thread_or_of_the_event_count_for_an_exception_without_frames() -> None:
     threads = [
         {"id": 1, "current": True, "frames": [frame("main")]},
         {"id": 2, "crashed": True, "frames": [frame("total")]},
     ]
-    assert one(event(raised("ValueError"), threads=threads), TOTAL)
+    assert same_group(event(raised("ValueError"), threads=threads), TOTAL)
     assert reason(event(raised("ValueError"), threads=threads[:1])) == (
         "ValueError in shop.cart.main"
     )
     assert reason(event(raised("ValueError"), threads=[{"frames": [frame("other")]}])) == (
         "ValueError"
     )
-    assert one(event(raised("ValueError"), frames=[frame("total")]), TOTAL)
+    assert same_group(event(raised("ValueError"), frames=[frame("total")]), TOTAL)
 
 
 def test_without_an_exception_the_message_counts() -> None:
     said = {"message": "payment 4711 of 'jo' failed", "frames": [frame("pay")], "transaction": "t"}
-    assert one(said, {"message": "payment 9 of 'al' failed"})
-    assert not one(said, {"message": "refund 9 of 'al' failed"})
+    assert same_group(said, {"message": "payment 9 of 'al' failed"})
+    assert not same_group(said, {"message": "refund 9 of 'al' failed"})
     assert reason(said) == "message: payment <number> of <quoted> failed"
 
 
@@ -278,7 +278,7 @@ def test_an_exception_without_a_type_is_a_message() -> None:
     )
 
 
-def test_a_template_counts_for_what_was_made_of_it() -> None:
+def test_a_log_template_counts_instead_of_the_formatted_message() -> None:
     def logged(message: str, template: object, **entry: Any) -> str:
         return reason({"message": message, "logentry": {"message": template, **entry}})
 
@@ -297,7 +297,7 @@ def test_a_template_counts_for_what_was_made_of_it() -> None:
     assert logged("hello 100%", "hello 100%") == "message: hello <number>"
 
 
-def test_what_says_nothing_is_grouped_all_the_same() -> None:
+def test_an_event_without_exception_and_message_is_grouped_by_its_other_fields() -> None:
     assert reason({"exception_class": "E", "message": "no 7"}) == "E: no <number>"
     assert reason({"frames": [frame("pay")], "transaction": "t"}) == "frames in shop.cart.pay"
     assert reason({"transaction": "/cart/12", "file": "f"}) == "transaction: /cart/<number>"
@@ -306,7 +306,7 @@ def test_what_says_nothing_is_grouped_all_the_same() -> None:
     assert reason({"exceptions": [{}], "message": " "}) == "nothing that tells it from others"
 
 
-def test_reasons_fit_on_a_line() -> None:
+def test_grouped_by_is_one_line_of_at_most_500_characters() -> None:
     assert reason({"message": "m" * 491}) == "message: " + "m" * 491
     assert reason({"message": "m" * 492}) == "message: " + "m" * 490 + "…"
     long = event(raised("E" * 300, frame("f" * 300), value="v"))

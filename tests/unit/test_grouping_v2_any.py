@@ -1,6 +1,6 @@
-"""Grouping v2 of anything at all: nothing raises or takes long, and what differs is no matter.
+"""Grouping v2 of any input: nothing raises or takes long, and variable parts do not count.
 
-What an event holds is anybody's: the types of its fields are not to be relied upon here.
+An event may contain anything: do not rely on the types of its fields here.
 """
 
 import re
@@ -67,7 +67,7 @@ VARIABLES = st.sampled_from(
 
 @fuzz.bounded(120)
 @given(event=EVENTS, fingerprint=ANYTHING | st.lists(VARIABLES | ANYTHING, max_size=3))
-def test_every_event_has_a_group(event: Any, fingerprint: object) -> None:
+def test_any_event_is_grouped_and_is_not_changed(event: Any, fingerprint: object) -> None:
     before = deepcopy((event, fingerprint))
     found = group(event, fingerprint)
     assert (event, fingerprint) == before
@@ -75,7 +75,7 @@ def test_every_event_has_a_group(event: Any, fingerprint: object) -> None:
     assert found.made_by == "client" or len(found.fingerprint) == 32
     assert 1 <= len(found.grouped_by) <= 500
     assert found.grouped_by.isprintable()
-    # What was remembered from other events makes no difference.
+    # The cache of locations of other events makes no difference.
     locations._known.clear()
     assert group(event, fingerprint) == found == group(event, fingerprint)
 
@@ -92,7 +92,7 @@ NUMBERS = st.integers(0, 10**9)
     platform=st.sampled_from(["python", "javascript", "go"]),
     numbers=st.lists(NUMBERS, min_size=2, max_size=2, unique=True),
 )
-def test_lines_values_and_folders_never_matter(
+def test_line_numbers_values_and_folders_never_change_the_group(
     names: list[tuple[str, str, bool]], platform: str, numbers: list[int]
 ) -> None:
     def happened(number: int) -> Grouping:
@@ -126,7 +126,9 @@ BASE32 = st.from_regex(r"[A-Z2-7]{8}", fullmatch=True)
     hashes=st.tuples(HEX, HEX) | st.tuples(BASE32, BASE32),
     separator=st.sampled_from(".-"),
 )
-def test_hashes_of_bundles_never_matter(name: str, hashes: tuple[str, str], separator: str) -> None:
+def test_hashes_in_bundle_names_never_change_the_group(
+    name: str, hashes: tuple[str, str], separator: str
+) -> None:
     def happened(digest: str) -> Grouping:
         url = (
             f"https://{digest}.example.org/{digest}/assets/{name}{separator}{digest}.js?v={digest}"
@@ -143,14 +145,14 @@ def test_hashes_of_bundles_never_matter(name: str, hashes: tuple[str, str], sepa
     words=st.lists(NAMES, min_size=1, max_size=5),
     values=st.tuples(*[st.tuples(NUMBERS, st.uuids(), ADDRESSES, st.datetimes())] * 2),
 )
-def test_what_differs_in_a_message_never_matters(
+def test_numbers_ids_addresses_and_times_in_a_message_never_change_its_constant_part(
     words: list[str], values: tuple[tuple[Any, ...], tuple[Any, ...]]
 ) -> None:
-    def said(number: int, uuid: object, address: object, at: Any) -> str:
+    def text_with(number: int, uuid: object, address: object, at: Any) -> str:
         known = f"{number} {uuid} {address} '{at}' {at.isoformat()} 0x{number:x}"
         return " ".join(f"{word} {known}" for word in words)
 
-    first, second = (said(*each) for each in values)
+    first, second = (text_with(*each) for each in values)
     assert constant(first) == constant(second)
     assert constant(first).split()[0] == words[0]
 
@@ -161,7 +163,7 @@ HOSTILE = "'\"`“„«-_.@:/\\{%~ 1a$\n"
 @pytest.mark.parametrize(
     "unit", [*HOSTILE, "'\\", "b'1,", "a@a.", "1:", "f::", "{{ a", "a.a ", "0-_"]
 )
-def test_a_hostile_megabyte_is_soon_read(unit: str) -> None:
+def test_a_hostile_megabyte_is_grouped_quickly(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     short = (unit * 300)[:300]
     frames = [
@@ -255,7 +257,7 @@ NEAR = [
 
 
 def rules(near: str) -> list[Event]:
-    """Return events that have a text at each place that the rules read."""
+    """Return events that have a text in each field that the rules read."""
     frame = dict.fromkeys(("function", "filename", "module", "context_line"), near)
     frames: list[dict[str, Any]] = [{**frame, "in_app": True}, {"filename": near, "in_app": True}]
     events: list[Event] = [
@@ -269,7 +271,7 @@ def rules(near: str) -> list[Event]:
 
 
 @pytest.mark.parametrize("near", NEAR)
-def test_a_megabyte_that_nearly_matches_a_rule_is_soon_read(near: str) -> None:
+def test_a_megabyte_that_nearly_matches_a_rule_is_grouped_quickly(near: str) -> None:
     text = near * (1_000_000 // len(near))
     events = rules(text)
     assert cpu_s(lambda: [group(event) for event in events], 1) < 1
@@ -363,8 +365,8 @@ STARTS = [
 ]
 
 
-def test_what_is_skipped_makes_no_difference() -> None:
-    """A rule is as fast as that, and does not change what it matches."""
+def test_skip_patterns_do_not_change_what_a_rule_matches() -> None:
+    """The skip patterns make a rule faster. They must not change what it matches."""
     ours = (names._SKIP, names._GENERATED), (names._START, names._VOLATILE)
     pairs = [(each, re.compile(each.pattern.removeprefix(skip), each.flags)) for skip, each in ours]
     placeholders = message._compiled()
@@ -384,7 +386,7 @@ def test_what_is_skipped_makes_no_difference() -> None:
         assert not names._PLAIN.fullmatch(text) or names._VOLATILE.sub("", text) == text, text
 
 
-def test_no_more_than_so_many_locations_are_remembered() -> None:
+def test_the_location_cache_has_at_most_2048_entries_and_no_long_ones() -> None:
     def frames(start: int, function: Callable[[int], str]) -> list[dict[str, Any]]:
         return [{"function": function(n), "in_app": True} for n in range(start, start + 50)]
 

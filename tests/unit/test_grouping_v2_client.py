@@ -23,7 +23,7 @@ def reason(event: Event, fingerprint: object) -> str:
 
 
 @pytest.mark.parametrize("nothing", [None, [], "", " ", [""], [None], "{{ default }}"])
-def test_a_fingerprint_may_say_nothing(nothing: object) -> None:
+def test_an_empty_or_default_fingerprint_is_grouped_as_without_one(nothing: object) -> None:
     assert group(TOTAL, nothing) == group(TOTAL)
     assert group(TOTAL, ["{{default}}"]) == group(TOTAL, [" {{   default }} "]) == group(TOTAL)
 
@@ -46,7 +46,7 @@ def test_a_fingerprint_of_several_parts_is_hashed() -> None:
     assert len({group(TOTAL, each).fingerprint for each in parts}) == len(parts)
 
 
-def test_what_is_no_text_in_a_fingerprint_becomes_one() -> None:
+def test_a_fingerprint_part_that_is_not_text_is_converted_to_json() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
@@ -82,7 +82,7 @@ def test_what_is_no_text_in_a_fingerprint_becomes_one() -> None:
         ("user", "{{ user }}"),
     ],
 )
-def test_variables_are_filled(variable: str, value: str) -> None:
+def test_variables_are_replaced_by_the_event_s_values(variable: str, value: str) -> None:
     mine = frame("total", filename="cart.py", abs_path="/app/cart.py", package="shop.so")
     foreign = frame("parse", "json", in_app=False)
     main = {"type": "ValueError", "value": "bad price 12", "frames": [mine, foreign]}
@@ -102,17 +102,17 @@ def test_variables_are_filled(variable: str, value: str) -> None:
     assert unknown == f"{{{{ {variable} }}}}"
 
 
-def test_a_level_may_be_ours_or_the_sdk_s() -> None:
+def test_the_level_variable_falls_back_to_errata_s_level() -> None:
     assert group({"level": "error"}, "{{ level }}").fingerprint == "error"
 
 
-def test_variables_of_tags_need_tags() -> None:
+def test_a_tag_variable_stays_if_the_event_has_no_such_tag() -> None:
     no_tags: Any = {"tags": ["tenant"]}
     assert group(no_tags, "{{ tags.tenant }}").fingerprint == "{{ tags.tenant }}"
     assert group({"tags": {"user": "ann"}}, "{{ user }}").fingerprint == "{{ user }}"
 
 
-def test_variables_of_a_frame_are_of_the_innermost_one() -> None:
+def test_frame_variables_use_the_innermost_in_app_frame() -> None:
     def filled(*frames: dict[str, Any]) -> str:
         return group({"frames": list(frames)}, "{{ function }}").fingerprint
 
@@ -122,14 +122,14 @@ def test_variables_of_a_frame_are_of_the_innermost_one() -> None:
     assert filled(*foreign, frame("mine"), *foreign) == "mine"
 
 
-def test_ten_variables_of_a_part_are_filled() -> None:
+def test_at_most_ten_variables_of_a_part_are_replaced() -> None:
     variables = "{{ tags.tenant }}" * 12
     assert group({"tags": {"tenant": "a"}}, variables).fingerprint == (
         "a" * 10 + "{{ tags.tenant }}" * 2
     )
 
 
-def test_the_first_fifty_parts_are_filled() -> None:
+def test_variables_are_replaced_only_in_the_first_fifty_parts() -> None:
     event: Event = {"tags": {"tenant": "a"}}
     parts = ["{{ tags.tenant }}"] * 51
     filled = ["a"] * 50 + ["{{ tags.tenant }}"]
@@ -141,11 +141,11 @@ def test_the_first_fifty_parts_are_filled() -> None:
     assert group(TOTAL, late) == group({}, late)
 
 
-def test_a_thousand_characters_of_a_value_are_filled_in() -> None:
+def test_a_value_is_cut_to_a_thousand_characters() -> None:
     assert group({"message": "m" * 1_001}, "{{ message }}").fingerprint == "m" * 1_000
 
 
-def test_a_megabyte_of_variables_is_no_gigabyte() -> None:
+def test_a_megabyte_of_variables_does_not_become_a_gigabyte() -> None:
     event: Event = {"message": "m" * 100_000}
     assert len(group(event, "{{ message }}" * 80_000).fingerprint) < 1_100_000
     assert len(group(event, ["{{ message }}"] * 80_000).fingerprint) == 32

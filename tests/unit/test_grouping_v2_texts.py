@@ -1,4 +1,4 @@
-"""Grouping v2: what stays of names, of files and of messages."""
+"""Grouping v2: which parts of names, files and messages count."""
 
 import json
 from collections.abc import Callable
@@ -26,7 +26,7 @@ def called(function: str, platform: str = "javascript") -> str:
     ("kind", "keep"),
     [("message", constant), ("name", name), ("file", file), ("bundle", bundle)],
 )
-def test_of_a_text_stays_what_always_stayed(kind: str, keep: Callable[[str], str]) -> None:
+def test_a_frozen_text_keeps_its_constant_part(kind: str, keep: Callable[[str], str]) -> None:
     """A changed text splits open issues: leave v2 as it is, and add a v3.
 
     Each text of `grouping_texts.json` is at the edge of a rule: just long enough, or just not.
@@ -77,7 +77,7 @@ def test_of_a_text_stays_what_always_stayed(kind: str, keep: Callable[[str], str
         ("total.cold", "total"),
     ],
 )
-def test_what_a_compiler_numbered_has_no_number(written: str, kept: str) -> None:
+def test_a_name_loses_the_numbers_that_a_compiler_added(written: str, kept: str) -> None:
     assert name(written) == kept
 
 
@@ -107,12 +107,12 @@ def test_what_a_compiler_numbered_has_no_number(written: str, kept: str) -> None
         ("anonymous", ""),
     ],
 )
-def test_engines_of_javascript_agree(written: str, kept: str) -> None:
+def test_function_names_of_all_javascript_engines_are_the_same(written: str, kept: str) -> None:
     assert called(written) == (kept or "cart.js")
     assert called(written, "node") == (kept or "cart.js")
 
 
-def test_other_languages_have_qualified_names() -> None:
+def test_names_of_other_languages_stay_qualified() -> None:
     assert called("Cart.total", "python") == "Cart.total"
     frames = [{"filename": "cart", "function": "Cart.total", "in_app": True}]
     for platform in ({}, {"platform": None}, {"platform": ["javascript"]}):
@@ -164,11 +164,11 @@ def test_other_languages_have_qualified_names() -> None:
         ("https://shop.example.org/orders/17", "orders/"),
     ],
 )
-def test_of_a_file_stay_its_folder_and_its_name(written: str, kept: str) -> None:
+def test_a_file_keeps_its_folder_and_its_name(written: str, kept: str) -> None:
     assert file(written) == kept
 
 
-def test_a_script_is_told_from_another_by_its_file() -> None:
+def test_functions_of_main_scripts_are_distinguished_by_their_files() -> None:
     def script(path: str) -> str:
         frame = {"module": "__main__", "filename": path, "function": "main", "in_app": True}
         return group({"exceptions": [{"type": "E", "frames": [frame]}]}).grouped_by
@@ -188,7 +188,7 @@ def test_a_frame_without_a_file_name_is_named_by_its_path_or_its_package() -> No
     assert reason() == "E in f"
 
 
-def test_a_script_in_a_page_has_no_file() -> None:
+def test_an_inline_script_has_no_file() -> None:
     def reason(path: str) -> str:
         frame = {"filename": path, "function": "pay", "in_app": True}
         event: Event = {"platform": "javascript", "exceptions": [{"type": "E", "frames": [frame]}]}
@@ -207,7 +207,7 @@ def test_a_script_in_a_page_has_no_file() -> None:
     ],
 )
 @pytest.mark.parametrize("platform", ["javascript", "node"])
-def test_what_cannot_be_loaded_is_one_issue(text: str, platform: str) -> None:
+def test_code_that_cannot_be_loaded_is_one_issue(text: str, platform: str) -> None:
     loading = "a part of the application that cannot be loaded"
     for said in (
         {"exceptions": [{"type": "TypeError", "value": text}]},
@@ -227,7 +227,7 @@ def test_what_cannot_be_loaded_is_one_issue(text: str, platform: str) -> None:
         ("block in <main>", "cart.rb"),
     ],
 )
-def test_methods_of_ruby_have_no_class(function: str, kept: str) -> None:
+def test_a_method_of_ruby_loses_its_class(function: str, kept: str) -> None:
     frame = {"filename": "cart.rb", "function": function, "in_app": True}
     assert group({"platform": "ruby", "frames": [frame]}).grouped_by == f"frames in {kept}"
 
@@ -318,11 +318,11 @@ def test_modules_of_bundles_lose_their_hashes() -> None:
         ("\u0663 of \uff15", "<number> of <number>"),
     ],
 )
-def test_of_a_message_stay_its_words(written: str, kept: str) -> None:
+def test_a_message_keeps_its_words_and_loses_its_values(written: str, kept: str) -> None:
     assert constant(written) == kept
 
 
-def test_a_long_message_is_its_beginning() -> None:
+def test_a_long_message_is_cut_to_a_thousand_characters() -> None:
     assert constant("x" * 1_001) == "x" * 1_000
     # Two thousand characters are read; a quoted value that is cut there is still one.
     assert constant(f'"{"y" * 1_990}" for joanna') == "<quoted> for joa"
@@ -346,11 +346,11 @@ def test_a_long_message_is_its_beginning() -> None:
         ("https://a.example/home/ada", "https://a.example/home/ada"),
     ],
 )
-def test_the_home_of_a_user_is_left_out_of_a_file_s_url(url: str, path: str) -> None:
+def test_the_user_s_home_is_replaced_in_a_file_url(url: str, path: str) -> None:
     assert constant(url) == path
 
 
-def test_words_of_the_code_are_kept_with_all_codes() -> None:
+def test_words_of_the_line_of_code_and_all_codes_are_kept() -> None:
     assert fixed("alpha 404 beta 503", "alpha beta") == "alpha beta 404 503"
     assert fixed("alpha beta gamma delta", "alpha beta") == "alpha beta"
     assert fixed("alpha beta gamma", "alpha") == "alpha beta gamma"

@@ -63,21 +63,21 @@ def scrubbed(rules: str, **fields: Any) -> dict[str, Any]:
 def test_a_wrong_line_is_named(line: str, complaint: str) -> None:
     with pytest.raises(WrongScrubbingRulesError) as refused:
         parse_rules(f"# a comment\n\nname: x\n{line}")
-    (said,) = refused.value.complaints
-    assert said.startswith(f"Line 4: {complaint}")
+    (complained,) = refused.value.complaints
+    assert complained.startswith(f"Line 4: {complaint}")
 
 
 @pytest.mark.parametrize(
     ("line", "most"),
     [("name: x", MAX_NAMES), ("exempt: x", MAX_EXEMPT), ("pattern: x", MAX_PATTERNS)],
 )
-def test_there_may_be_so_many_lines(line: str, most: int) -> None:
+def test_each_kind_of_line_has_a_maximum_number(line: str, most: int) -> None:
     assert parse_rules(f"{line}\n" * most)[1] == most
     with pytest.raises(WrongScrubbingRulesError, match=f"At most {most} are allowed"):
         parse_rules(f"{line}\n" * (most + 1))
 
 
-def test_rules_have_bounds_together() -> None:
+def test_all_rules_together_have_a_maximum_size_and_ten_complaints() -> None:
     with pytest.raises(WrongScrubbingRulesError, match="more than 8,000 bytes"):
         parse_rules("#" * (MAX_BYTES + 1))
     with pytest.raises(WrongScrubbingRulesError, match="too large together"):
@@ -129,7 +129,7 @@ def test_patterns_match_texts_names_and_numbers() -> None:
         ("\\bEMP\\B", "a EMP|EMP|EMP b|EMP\nEMP"),
     ],
 )
-def test_a_text_begins_and_ends_where_it_does(pattern: str, clean: str) -> None:
+def test_anchors_match_at_the_ends_of_a_text_or_of_its_lines(pattern: str, clean: str) -> None:
     texts = ["a EMP", "EMP", "EMP b", "EMP\nEMP"]
     assert "|".join(scrubbed(f"pattern: {pattern}", extra=texts)["extra"]) == clean
 
@@ -139,7 +139,7 @@ def test_a_text_with_very_many_matches_is_replaced_as_a_whole() -> None:
     assert scrubbed("pattern: x", message="ax" * 101)["message"] == FILTERED
 
 
-def test_the_id_and_the_time_of_an_event_stay() -> None:
+def test_a_valid_event_id_and_timestamp_are_not_scrubbed() -> None:
     event = {"event_id": "0" * 32, "timestamp": "2026-11-29T12:00:00Z"}
     assert scrubbed("pattern: \\d+", **event) == event
     planted = {"event_id": "user 12", "timestamp": "user 12"}
@@ -162,7 +162,7 @@ def test_the_id_and_the_time_of_an_event_stay() -> None:
         *("extra.**.token", "**.**.token", "extra.a.token.**"),
     ],
 )
-def test_an_exempt_path_stays(path: str) -> None:
+def test_a_value_at_an_exempt_path_is_not_scrubbed(path: str) -> None:
     rules = f"name: badge\n{ADDRESSES}\nexempt: {path}"
     value = {"badge": "1", "at": "192.0.2.7", "card": 4111111111111111, "n": None}
     found = scrubbed(rules, extra={"a": {"token": value}}, user={"email": "x"})
@@ -173,7 +173,7 @@ def test_an_exempt_path_stays(path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["extra.token", "*.token", "extra.*.*", "token", "extra.a.b.**", "Extra.a.token"]
 )
-def test_another_path_does_not_stay(path: str) -> None:
+def test_a_path_that_does_not_match_the_exemption_is_scrubbed(path: str) -> None:
     deep = path == "extra.*.*"
     found = scrubbed(
         f"exempt: {path}",
@@ -182,7 +182,7 @@ def test_another_path_does_not_stay(path: str) -> None:
     assert FILTERED in json.dumps(found)
 
 
-def test_exempt_parts_of_arrays_and_of_names_with_dots() -> None:
+def test_an_exempt_path_may_have_array_indexes_and_names_with_dots() -> None:
     found = scrubbed(
         "exempt: extra.list.1.token\nexempt: request.cookies.connect.sid",
         extra={"list": [{"token": "a"}, {"token": "b"}]},
@@ -197,7 +197,7 @@ def test_patterns_apply_to_exempt_parts_too() -> None:
     assert found == {"extra": {"token": [FILTERED, "b"]}}
 
 
-def test_an_exempt_part_of_a_secret_goes_with_it() -> None:
+def test_an_exempt_path_within_a_secret_is_replaced_with_it() -> None:
     found = scrubbed("exempt: extra.credentials.id", extra={"credentials": {"id": 1}})
     assert found == {"extra": {"credentials": FILTERED}}
 
@@ -241,7 +241,7 @@ def test_email_addresses_in_texts(text: str, clean: str) -> None:
     assert found.replace(FILTERED, "_") == clean
 
 
-def test_names_of_addresses_and_what_looks_like_one() -> None:
+def test_address_fields_are_replaced_and_versions_like_addresses_are_not() -> None:
     event = {
         "user": {"ip_address": "{{auto}}", "email": "at home", "email_sent": "yes"},
         "request": {
@@ -261,7 +261,7 @@ def test_names_of_addresses_and_what_looks_like_one() -> None:
     assert found == {name: event[name] for name in ("contexts", "release")}
 
 
-def test_what_was_replaced_is_noted_without_secrets_in_names() -> None:
+def test_replacements_are_noted_without_secrets_in_names() -> None:
     own, _ = parse_rules("name: badge\npattern: ^EMP-\\d+$\nemail-addresses: on")
     noted = scrub_with(
         own,

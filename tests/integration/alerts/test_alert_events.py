@@ -1,4 +1,4 @@
-"""What becomes an alert, from an event to the message in its channel."""
+"""Which events send an alert, from the event to the message in its channel."""
 
 import json
 from contextlib import suppress
@@ -49,7 +49,7 @@ from tests.support.vendors import VENDORS, played
 from tests.support.visible import visible_in
 
 
-def test_new_and_regressed_issues_are_told_and_other_events_are_not(
+def test_new_and_regressed_issues_send_alerts_and_other_events_do_not(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     with receiver(played("slack", now=lambda: clock.ms / 1000)) as there:
@@ -70,7 +70,7 @@ def test_new_and_regressed_issues_are_told_and_other_events_are_not(
     assert [(each.status, each.issues) for each in attempts(busy)] == [(200, 1), (200, 1)]
 
 
-def test_an_issue_that_begins_to_rise_is_told_once(
+def test_an_issue_that_begins_to_rise_sends_one_alert(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     with receiver() as there:
@@ -82,7 +82,7 @@ def test_an_issue_that_begins_to_rise_is_told_once(
     assert headers(there) == ["Rising: SHOP-1 in shop"]
 
 
-def test_an_issue_that_is_new_and_rising_at_once_is_told_as_new(
+def test_an_issue_that_is_new_and_rising_at_once_sends_one_alert(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     alerts.add(busy.id, rule(NEW, RISING), [AlertTarget("eventbridge")])
@@ -90,7 +90,7 @@ def test_an_issue_that_is_new_and_rising_at_once_is_told_as_new(
     assert len(queue) == 1
 
 
-def test_so_many_events_in_some_minutes_are_told_once_a_peak(
+def test_an_event_threshold_sends_one_alert_per_peak(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     with receiver() as there:
@@ -108,7 +108,7 @@ def test_so_many_events_in_some_minutes_are_told_once_a_peak(
     assert headers(there) == ["20 events in 10 min: SHOP-1 in shop"] * 2
 
 
-def test_so_many_users_are_told_once(busy: Project, clock: Clock, queue: Queue) -> None:
+def test_a_user_threshold_sends_one_alert(busy: Project, clock: Clock, queue: Queue) -> None:
     with receiver() as there:
         alerts.add(busy.id, rule(USERS, users=5, environment="prod"), [slack(there)])
         for n in range(12):
@@ -117,7 +117,7 @@ def test_so_many_users_are_told_once(busy: Project, clock: Clock, queue: Queue) 
     assert headers(there) == ["5 users: SHOP-1 in shop"]
 
 
-def test_merged_issues_are_told_as_their_head(busy: Project, clock: Clock, queue: Queue) -> None:
+def test_alerts_of_merged_issues_name_their_head(busy: Project, clock: Clock, queue: Queue) -> None:
     with receiver() as there:
         alerts.add(busy.id, rule(REGRESSED, EVENTS, events=6, minutes=10), [slack(there)])
         digest(queue, happen(busy, clock, "a", "b"))
@@ -134,7 +134,7 @@ def test_merged_issues_are_told_as_their_head(busy: Project, clock: Clock, queue
     assert "Events: 7" in there.received[1].body.decode()
 
 
-def test_of_an_ignored_issue_no_threshold_is_told(
+def test_an_ignored_issue_sends_no_threshold_alerts(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     alerts.add(
@@ -147,7 +147,7 @@ def test_of_an_ignored_issue_no_threshold_is_told(
     assert len(queue) == 0
 
 
-def test_thresholds_stay_when_a_project_is_cleared_and_go_with_their_rules(
+def test_thresholds_survive_a_clear_and_are_removed_with_their_rules(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     added = alerts.add(busy.id, rule(USERS, users=5), [AlertTarget("eventbridge")])
@@ -163,7 +163,7 @@ def test_thresholds_stay_when_a_project_is_cleared_and_go_with_their_rules(
     delete_project.delete_project(busy.id)
 
 
-def test_with_twenty_rules_digest_calls_no_more_for_events_that_alert_nobody(
+def test_twenty_rules_add_no_calls_of_digest_for_events_without_alerts(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     def calls() -> list[str]:
@@ -199,7 +199,9 @@ def test_pagerduty_closes_the_incident_of_a_resolved_issue(
     assert opened["dedup_key"] == closed["dedup_key"]
 
 
-def test_webhooks_are_told_what_they_ask_for(busy: Project, clock: Clock, queue: Queue) -> None:
+def test_a_webhook_gets_the_events_that_it_asks_for(
+    busy: Project, clock: Clock, queue: Queue
+) -> None:
     wanted = ["issue.regressed", "issue.resolved", "issue.rising", "issue.assigned"]
     with receiver() as there, receiver() as other:
         webhooks.add(busy.id, there.url, wanted)
@@ -212,10 +214,10 @@ def test_webhooks_are_told_what_they_ask_for(busy: Project, clock: Clock, queue:
             assign(visible, issue_id(busy.id, "f"), who, "ada@example.com")
         digest(queue, happen(busy, clock, *["f"] * 12, message="boom"))
         queue.run()
-    said = [json.loads(each.body) for each in there.received]
-    assert sorted(each["event"] for each in said) == sorted(wanted)
-    assert {each["issue"]["title"] for each in said} == {"boom"}
-    by_event = {each["event"]: each["issue"] for each in said}
+    sent = [json.loads(each.body) for each in there.received]
+    assert sorted(each["event"] for each in sent) == sorted(wanted)
+    assert {each["issue"]["title"] for each in sent} == {"boom"}
+    by_event = {each["event"]: each["issue"] for each in sent}
     assert by_event["issue.resolved"]["status_by"] == "anna@example.com"
     assert by_event["issue.regressed"]["status"] == "regressed"
     assert [json.loads(each.body)["event"] for each in other.received] == ["issue.created"]
@@ -229,7 +231,7 @@ def test_webhooks_are_told_what_they_ask_for(busy: Project, clock: Clock, queue:
         ("https://prod-1.westeurope.logic.azure.com/workflows/x", "teams"),
     ],
 )
-def test_a_chat_s_url_as_a_webhook_is_offered_as_a_channel(
+def test_adding_a_chat_url_as_a_webhook_is_refused_with_the_channel_option(
     busy: Project, url: str, kind: str
 ) -> None:
     with pytest.raises(InvalidInputError) as refused:
@@ -237,7 +239,9 @@ def test_a_chat_s_url_as_a_webhook_is_offered_as_a_channel(
     assert f"--to {kind}=URL" in str(refused.value)
 
 
-def test_an_ignored_issue_that_wakes_is_told(busy: Project, clock: Clock, queue: Queue) -> None:
+def test_an_ignored_issue_that_wakes_sends_an_alert(
+    busy: Project, clock: Clock, queue: Queue
+) -> None:
     with receiver() as there:
         alerts.add(busy.id, rule(WOKEN), [slack(there)])
         digest(queue, happen(busy, clock, "f"))
@@ -252,7 +256,7 @@ def test_an_ignored_issue_that_wakes_is_told(busy: Project, clock: Clock, queue:
 
 
 @pytest.mark.parametrize("kind", VENDORS)
-def test_each_vendor_accepts_what_it_gets(
+def test_each_vendor_accepts_its_messages(
     busy: Project, clock: Clock, queue: Queue, kind: str
 ) -> None:
     with receiver(played(kind)) as there:
@@ -284,10 +288,10 @@ def test_the_event_bus_gets_an_event(busy: Project, clock: Clock, queue: Queue) 
 @pytest.mark.parametrize(
     "asked", [rule(RISING), rule(EVENTS, events=20, minutes=10), rule(USERS, users=20)]
 )
-def test_what_an_issue_has_reached_is_told_once_if_a_batch_comes_again_with_more(
+def test_a_threshold_sends_one_alert_if_a_longer_batch_is_retried(
     busy: Project, clock: Clock, queue: Queue, asked: AlertRule
 ) -> None:
-    def until_told(call: Call) -> Any:
+    def kill_at_issue_write(call: Call) -> Any:
         if call.operation == "PutItem" and call.parameters["TableName"] == settings().issues_table:
             raise Killed
         return call.send()
@@ -298,14 +302,14 @@ def test_what_an_issue_has_reached_is_told_once_if_a_batch_comes_again_with_more
     batch: list[Any] = []
     for n in range(30):
         batch += happen(busy, clock, "f", context={"user": {"id": n}})
-    with watched(until_told), suppress(Killed):
+    with watched(kill_at_issue_write), suppress(Killed):
         digest(queue, batch[:25])
     digest(queue, batch)
     assert len({each.id for each in queue.drop()}) == 1
 
 
 @pytest.mark.parametrize("kind", [NEW, REGRESSED, WOKEN])
-def test_wherever_digest_is_killed_an_occasion_is_one_message(
+def test_digest_killed_at_any_call_sends_one_message_per_occasion(
     busy: Project, clock: Clock, queue: Queue, kind: str
 ) -> None:
     settled = {REGRESSED: Change(RESOLVE), WOKEN: Change(IGNORE, until="events", number=1)}
@@ -333,7 +337,7 @@ def test_wherever_digest_is_killed_an_occasion_is_one_message(
 
 
 @pytest.mark.parametrize("what", [RESOLVED, ASSIGNED, MENTIONED])
-def test_wherever_a_person_s_request_is_killed_what_they_do_is_one_message(
+def test_a_member_s_request_killed_at_any_call_sends_one_message(
     busy: Project, clock: Clock, queue: Queue, what: str
 ) -> None:
     ada = "ada@example.com"

@@ -1,4 +1,4 @@
-"""Many alerts at once, quiet hours, and interruptions: each issue is told, whatever is killed."""
+"""Floods, quiet hours and interruptions: each issue sends an alert, whatever is killed."""
 
 import random
 import time
@@ -22,22 +22,22 @@ from tests.support.vendors import played
 
 
 @contextmanager
-def told(busy: Project, clock: Clock, most: int, within_s: float) -> Iterator[Receiver]:
-    """A Slack that takes so many messages in so many seconds."""
+def slack_limit(busy: Project, clock: Clock, most: int, within_s: float) -> Iterator[Receiver]:
+    """Run a Slack that takes `most` messages in `within_s` seconds, and a rule for it."""
     behaviour = played("slack", most, within_s, lambda: clock.ms / 1000)
     with receiver(behaviour) as there:
         alerts.add(busy.id, rule(), [slack(there)])
         yield there
 
 
-def issues_told(project: Project) -> int:
+def alerted_issues(project: Project) -> int:
     return sum(each.issues for each in attempts(project) if each.status == 200)
 
 
-def test_the_sixth_message_within_a_minute_begins_to_collect(
+def test_the_sixth_message_within_a_minute_becomes_a_roundup(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
-    with told(busy, clock, 1, 0.9) as there:
+    with slack_limit(busy, clock, 1, 0.9) as there:
         digest(queue, happen(busy, clock, *(f"f{n}" for n in range(28))))
         queue.run()
         assert headers(there)[5:] == ["23 new issues in shop"]
@@ -61,15 +61,15 @@ def test_the_sixth_message_within_a_minute_begins_to_collect(
         queue.run()
     assert headers(there)[-1].startswith("New: SHOP-")
     assert {each.status for each in attempts(busy)} == {200}, "never above Slack's limit"
-    assert issues_told(busy) == 28 + 12 + 1 + 23 * again
+    assert alerted_issues(busy) == 28 + 12 + 1 + 23 * again
 
 
-def test_what_happens_in_quiet_hours_is_told_when_they_end(
+def test_alerts_in_quiet_hours_are_sent_when_they_end(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     begin = datetime.fromtimestamp(clock.ms / 1000, UTC).replace(second=0)
     quiet = f"{begin:%H:%M}-{begin + timedelta(hours=13):%H:%M}"
-    with told(busy, clock, 1, 0.9) as there:
+    with slack_limit(busy, clock, 1, 0.9) as there:
         (loud,) = channels.find_setup(busy.id).rules
         alerts.remove(busy.id, loud.id)
         alerts.add(busy.id, rule(quiet=quiet), [slack(there)])
@@ -88,10 +88,10 @@ def test_what_happens_in_quiet_hours_is_told_when_they_end(
     assert 12.9 * 3_600_000 < clock.ms - started < 13.1 * 3_600_000
 
 
-def test_a_message_that_comes_while_the_leader_is_sent_is_not_lost(
+def test_a_message_that_arrives_while_the_leader_is_sent_is_not_lost(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
-    with told(busy, clock, 1, 0.9):
+    with slack_limit(busy, clock, 1, 0.9):
         digest(queue, happen(busy, clock, *(f"f{n}" for n in range(7))))
         queue.run(10)
         (leader,) = queue.drop()
@@ -107,13 +107,13 @@ def test_a_message_that_comes_while_the_leader_is_sent_is_not_lost(
         with watched(watch):
             queue.run()
     assert next(once, None) is None, "the leader was sent in between"
-    assert issues_told(busy) == 8
+    assert alerted_issues(busy) == 8
 
 
-def test_of_messages_that_are_delivered_at_the_same_time_each_is_told_once(
+def test_messages_that_are_delivered_concurrently_are_each_sent_once(
     busy: Project, clock: Clock, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with told(busy, clock, 100, 1) as there:
+    with slack_limit(busy, clock, 100, 1) as there:
         digest(queue, happen(busy, clock, *(f"f{n}" for n in range(40))))
         clock.advance(5)
         monkeypatch.setattr(time, "sleep", Event().wait)  # not the clock's: threads make way
@@ -125,14 +125,14 @@ def test_of_messages_that_are_delivered_at_the_same_time_each_is_told_once(
                 queue.put(message, pause)
         assert len(there.received) + len(queue) == 6, "five at once or soon, and a leader"
         queue.run()
-    assert issues_told(busy) == 40
+    assert alerted_issues(busy) == 40
     assert len(there.received) == 6
 
 
-def test_if_a_leader_is_lost_the_next_message_tells_what_it_has_collected(
+def test_the_message_after_a_lost_leader_includes_what_the_leader_had_collected(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
-    with told(busy, clock, 1, 0.9) as there:
+    with slack_limit(busy, clock, 1, 0.9) as there:
         digest(queue, happen(busy, clock, *(f"f{n}" for n in range(9))))
         queue.run(30)
         assert len(queue) == 1, "the leader"
@@ -143,10 +143,10 @@ def test_if_a_leader_is_lost_the_next_message_tells_what_it_has_collected(
     assert headers(there)[-1] == "4 new issues in shop", "three were held"
 
 
-def test_what_was_held_before_a_clear_keeps_nothing_from_being_told(
+def test_messages_held_before_a_clear_do_not_block_later_alerts(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
-    with told(busy, clock, 1, 0.9) as there:
+    with slack_limit(busy, clock, 1, 0.9) as there:
         digest(queue, happen(busy, clock, *(f"f{n}" for n in range(40))))
         queue.run(10)
         assert len(queue) == 1, "the leader"
@@ -157,10 +157,10 @@ def test_what_was_held_before_a_clear_keeps_nothing_from_being_told(
     assert "SHOP-41" in there.received[-1].body.decode()
 
 
-def test_of_hundreds_of_new_issues_each_is_told_though_dispatchers_are_killed(
+def test_150_new_issues_each_send_an_alert_although_dispatchers_are_killed(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
-    with told(busy, clock, 1, 0.9) as there:
+    with slack_limit(busy, clock, 1, 0.9) as there:
         for part in range(3):
             digest(queue, happen(busy, clock, *(f"f{part}-{n}" for n in range(50))))
             clock.advance(15)
@@ -179,20 +179,20 @@ def test_of_hundreds_of_new_issues_each_is_told_though_dispatchers_are_killed(
     assert struck > 10
     assert queue.dead == []
     assert {each.status for each in attempts(busy)} == {200}, "never above Slack's limit"
-    assert issues_told(busy) >= 150
+    assert alerted_issues(busy) >= 150
     assert len(there.received) < 20
 
 
-def test_cut_off_between_any_two_calls_a_message_is_sent(
+def test_a_message_is_sent_after_a_kill_between_any_two_calls(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
-    with told(busy, clock, 100, 1):
+    with slack_limit(busy, clock, 100, 1):
         struck = cut_everywhere(busy, clock, queue, number=1, apart_s=4_000)
     assert struck > 15, "both digest and the dispatcher"
 
 
 @pytest.mark.usefixtures("mailed")
-def test_cut_off_between_any_two_calls_members_with_quiet_hours_are_told_too(
+def test_members_with_quiet_hours_get_mail_after_a_kill_between_any_two_calls(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     for name in ("ada", "bob"):
@@ -210,17 +210,17 @@ def test_cut_off_between_any_two_calls_members_with_quiet_hours_are_told_too(
             queue.run(300)
         digest(queue, batch)
         queue.run()
-        told = {each.destinations["ToAddresses"][0] for each in mails()[before:]}
-        assert told == {"ada@example.com", "bob@example.com"}, cut
+        mailed = {each.destinations["ToAddresses"][0] for each in mails()[before:]}
+        assert mailed == {"ada@example.com", "bob@example.com"}, cut
         if not outcome.struck:
             break
     assert cut > 15, "both digest and the dispatcher"
 
 
-def test_cut_off_between_any_two_calls_in_a_flood_each_issue_is_told(
+def test_each_issue_of_a_flood_sends_an_alert_after_a_kill_between_any_two_calls(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
-    with told(busy, clock, 100, 1):
+    with slack_limit(busy, clock, 100, 1):
         digest(queue, happen(busy, clock, *(f"f{n}" for n in range(7))))
         queue.run()
         # The flood is not over: of two messages, one leads and the other is held.
@@ -232,7 +232,7 @@ def cut_everywhere(busy: Project, clock: Clock, queue: Queue, *, number: int, ap
     """Kill digest or the dispatcher after each of their calls in turn. Return the last call."""
     for cut in range(1, 200):
         clock.advance(apart_s)
-        before = issues_told(busy)
+        before = alerted_issues(busy)
         batch = happen(busy, clock, *(f"{cut}-{n}" for n in range(number)))
         with fault(cut, killed, after=True) as outcome:
             with queue.filled(), suppress(Killed):
@@ -241,7 +241,7 @@ def cut_everywhere(busy: Project, clock: Clock, queue: Queue, *, number: int, ap
         digest(queue, batch)
         queue.run()
         assert (len(queue), queue.dead) == (0, [])
-        assert issues_told(busy) - before >= number, cut
+        assert alerted_issues(busy) - before >= number, cut
         if not outcome.struck:
             return cut
     raise AssertionError("more calls than expected")

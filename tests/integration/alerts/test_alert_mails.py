@@ -1,4 +1,4 @@
-"""Mails to members, assignees and those who are mentioned."""
+"""Mails to members, assignees and mentioned members."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -35,7 +35,7 @@ from tests.support.visible import visible_in
 
 
 @pytest.mark.usefixtures("mailed")
-def test_assignees_get_a_mail_and_many_issues_are_one(
+def test_an_assignee_gets_mails_and_one_mail_for_many_issues(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     for name in ("ada", "bob"):
@@ -58,7 +58,7 @@ def test_assignees_get_a_mail_and_many_issues_are_one(
 
 
 @pytest.mark.usefixtures("mailed")
-def test_every_member_gets_the_mail_however_many_there_are(
+def test_every_member_gets_the_mail_although_a_message_has_few_recipients(
     busy: Project, clock: Clock, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(send_alert, "MAX_RECIPIENTS", 2)
@@ -72,14 +72,14 @@ def test_every_member_gets_the_mail_however_many_there_are(
     # In a flood, too: five within a minute, and a roundup.
     digest(queue, happen(busy, clock, *"abcdefgh"))
     queue.run()
-    told = [(each.subject, each.destinations["ToAddresses"][0]) for each in mails()[5:]]
-    assert len(told) == len(set(told)) == 5 * len(wanted)
-    assert {subject for subject, _ in told if "issues" in subject} == {"[shop] 3 new issues"}
+    received = [(each.subject, each.destinations["ToAddresses"][0]) for each in mails()[5:]]
+    assert len(received) == len(set(received)) == 5 * len(wanted)
+    assert {subject for subject, _ in received if "issues" in subject} == {"[shop] 3 new issues"}
     assert len(queue) == 0
 
 
 @pytest.mark.usefixtures("mailed")
-def test_a_rule_tells_channels_of_assignments_and_mentions(
+def test_a_rule_sends_assignments_and_mentions_to_channels(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     for name in ("ada", "bob"):
@@ -99,18 +99,20 @@ def test_a_rule_tells_channels_of_assignments_and_mentions(
             comments.add(project, visible, issue, "@bob?", "ada@example.com", "token")
         queue.run()
         assert silent.received == []
-        said = sorted(each.replace("\u200b", "") for each in headers(there))
-    assert said == [
+        sent = sorted(each.replace("\u200b", "") for each in headers(there))
+    assert sent == [
         "ada@example.com has assigned this to ada@example.com: SHOP-1 in shop",
         "ada@example.com mentions bob@example.com: SHOP-1 in shop",
-    ], "who was assigned meanwhile is not told"
+    ], "somebody who is no longer assigned gets no alert"
     (mail,) = mails()
-    assert mail.destinations["ToAddresses"] == ["bob@example.com"], "one, though a rule tells all"
+    assert mail.destinations["ToAddresses"] == ["bob@example.com"], (
+        "one mail, though the rule is for all members"
+    )
     assert "ada@example.com mentions bob@example.com: SHOP-1" in mail.subject
 
 
 @pytest.mark.usefixtures("mailed")
-def test_who_is_mentioned_gets_one_mail(busy: Project, clock: Clock, queue: Queue) -> None:
+def test_a_mentioned_member_gets_one_mail(busy: Project, clock: Clock, queue: Queue) -> None:
     for name in ("ada", "bob", "cyd"):
         members.add("default", f"{name}@example.com", "owner")
     alerts.remove(busy.id, "default")
@@ -119,8 +121,10 @@ def test_who_is_mentioned_gets_one_mail(busy: Project, clock: Clock, queue: Queu
     project = projects.find(busy.id)
     with queue.filled(), calling_as("DashboardFunction"):
         for _ in range(2):  # the same form, sent twice
-            said = comments.add(project, visible, issue, "@bob @ada?", "ada@example.com", "token")
-        comments.edit(project, visible, issue, said.at, "@bob @cyd?", "ada@example.com", 0)
+            comment = comments.add(
+                project, visible, issue, "@bob @ada?", "ada@example.com", "token"
+            )
+        comments.edit(project, visible, issue, comment.at, "@bob @cyd?", "ada@example.com", 0)
     queue.run()
     assert [(each.destinations["ToAddresses"], each.subject) for each in mails()] == [
         ([f"{name}@example.com"], "[shop] ada@example.com mentions you: SHOP-1 boom")
@@ -129,7 +133,7 @@ def test_who_is_mentioned_gets_one_mail(busy: Project, clock: Clock, queue: Queu
 
 
 @pytest.mark.usefixtures("mailed")
-def test_quiet_hours_of_a_rule_do_not_delay_the_mail_to_who_is_mentioned(
+def test_quiet_hours_of_a_rule_do_not_delay_the_mail_to_a_mentioned_member(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     for name in ("ada", "bob"):
@@ -147,7 +151,7 @@ def test_quiet_hours_of_a_rule_do_not_delay_the_mail_to_who_is_mentioned(
 
 
 @pytest.mark.usefixtures("mailed")
-def test_members_get_no_mail_of_what_they_have_muted(
+def test_members_get_no_mail_about_alerts_that_they_have_turned_off(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     for name in ("ada", "bob"):
@@ -167,7 +171,7 @@ def test_members_get_no_mail_of_what_they_have_muted(
 
 
 @pytest.mark.usefixtures("mailed")
-def test_members_are_told_later_in_their_quiet_hours_and_in_their_own_channel(
+def test_members_get_alerts_after_their_quiet_hours_and_in_their_own_channel(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     for name in ("ada", "bob", "cyd"):
@@ -202,8 +206,8 @@ def test_members_are_told_later_in_their_quiet_hours_and_in_their_own_channel(
         there.behaviours[:] = [response(404)]
         digest(queue, happen(busy, clock, "h"))
         queue.run(60)
-    told = {each.destinations["ToAddresses"][0] for each in mails()[3:]}
-    assert told == {"ada@example.com", "bob@example.com", "cyd@example.com"}
+    recipients = {each.destinations["ToAddresses"][0] for each in mails()[3:]}
+    assert recipients == {"ada@example.com", "bob@example.com", "cyd@example.com"}
     assert "Mailed instead" in " ".join(each.error for each in attempts(busy))
     cyd = signed_in("cyd@example.com")
     cyd.get("account")
@@ -213,7 +217,7 @@ def test_members_are_told_later_in_their_quiet_hours_and_in_their_own_channel(
 
 
 @pytest.mark.usefixtures("mailed")
-def test_the_members_who_see_a_project_get_a_mail_by_default(
+def test_members_who_see_a_project_get_its_alerts_by_mail_by_default(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     members.add("default", "ada@example.com", "owner")
@@ -234,7 +238,7 @@ def test_the_members_who_see_a_project_get_a_mail_by_default(
 
 
 @pytest.mark.usefixtures("mailed")
-def test_the_mails_of_an_issue_are_a_thread_with_both_parts_and_a_way_out(
+def test_mails_of_an_issue_are_one_thread_with_text_html_and_an_unsubscribe_link(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     members.add("default", "ada@example.com", "owner")
@@ -258,7 +262,7 @@ def test_the_mails_of_an_issue_are_a_thread_with_both_parts_and_a_way_out(
     assert sorted(threads) == sorted([by_issue["f"], by_issue["f"], by_issue["g"]])
 
 
-def test_without_mail_and_rules_nobody_is_told_and_digest_calls_no_more(
+def test_without_mail_and_rules_digest_sends_no_alerts_and_makes_no_extra_calls(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     with recorded() as seen:
@@ -271,7 +275,7 @@ def test_without_mail_and_rules_nobody_is_told_and_digest_calls_no_more(
     assert not [each for each in seen if "ProjectsTable" in str(each.parameters)]
 
 
-def test_without_ses_an_address_gets_its_mails_through_a_topic(
+def test_without_ses_an_address_gets_its_mails_through_an_sns_topic(
     busy: Project, clock: Clock, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = boto3.client("sns").create_topic(Name="alerts")["TopicArn"]
@@ -301,7 +305,7 @@ def test_without_ses_an_address_gets_its_mails_through_a_topic(
 
 
 @pytest.mark.usefixtures("mailed")
-def test_only_who_sees_the_project_gets_mail_without_having_confirmed_the_address(
+def test_only_members_who_see_the_project_get_mail_without_a_confirmed_address(
     busy: Project, clock: Clock, queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALERT_TOPIC", boto3.client("sns").create_topic(Name="alerts")["TopicArn"])

@@ -34,7 +34,7 @@ from tests.support.visible import visible_in
 
 
 @pytest.mark.parametrize(
-    ("filters", "fields", "told"),
+    ("filters", "fields", "passes"),
     [
         ({"environment": "prod"}, {"environment": "prod"}, True),
         ({"environment": "prod"}, {"environment": "dev"}, False),
@@ -51,17 +51,17 @@ from tests.support.visible import visible_in
         ({"muted_until": 10**15}, {}, False),
     ],
 )
-def test_a_rule_tells_only_what_passes_its_filters(
-    busy: Project, clock: Clock, queue: Queue, filters: Any, fields: Any, told: bool
+def test_a_rule_sends_only_alerts_that_pass_its_filters(
+    busy: Project, clock: Clock, queue: Queue, filters: Any, fields: Any, passes: bool
 ) -> None:
     kinds = filters.pop("kinds", BOTH)
     added = alerts.add(busy.id, rule(*kinds, **filters), [AlertTarget("eventbridge")])
     assert added.channels
     digest(queue, happen(busy, clock, "f", **fields))
-    assert len(queue) == told
+    assert len(queue) == passes
 
 
-def test_a_muted_channel_is_not_told_and_others_are(
+def test_a_muted_channel_gets_no_alerts_and_others_do(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     with receiver() as muted, receiver() as there:
@@ -110,7 +110,7 @@ def test_a_changed_rule_keeps_its_id_and_stays_muted(
         alerts.change(busy.id, "nothing", rule(NEW), [AlertTarget("eventbridge")])
 
 
-def test_a_channel_is_told_once_even_if_several_rules_match(
+def test_a_channel_gets_one_alert_even_if_several_rules_match(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     for _ in range(3):
@@ -119,21 +119,21 @@ def test_a_channel_is_told_once_even_if_several_rules_match(
     assert len(queue) == 1
 
 
-def test_an_issue_is_told_at_most_once_in_the_cooldown(
+def test_an_issue_sends_at_most_one_alert_in_the_cooldown(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     alerts.add(busy.id, rule(REGRESSED, cooldown_s=3600), [AlertTarget("eventbridge")])
     digest(queue, happen(busy, clock, "f"))
-    told = []
+    queued = []
     for _ in range(4):
         resolve(busy, clock, "f")
         digest(queue, happen(busy, clock, "f"))
-        told.append(len(queue))
+        queued.append(len(queue))
         clock.advance(1_300)
-    assert told == [1, 1, 1, 2]
+    assert queued == [1, 1, 1, 2]
 
 
-def test_what_a_rule_must_not_be_is_said_all_at_once(busy: Project) -> None:
+def test_all_errors_of_a_rule_are_shown_at_once(busy: Project) -> None:
     wrong = AlertRule("", ("odd",), (), level="bad", tag="x", cooldown_s=10**9)
     targets = [
         AlertTarget("fax", "1"),
@@ -155,7 +155,7 @@ def test_what_a_rule_must_not_be_is_said_all_at_once(busy: Project) -> None:
     ("events", "minutes", "fine"),
     [(100, 1, True), (100, 60, True), (100, 0, False), (100, 61, False), (1, 10, False)],
 )
-def test_a_window_has_one_to_sixty_minutes(
+def test_an_event_threshold_needs_two_events_and_one_to_sixty_minutes(
     busy: Project, events: int, minutes: int, fine: bool
 ) -> None:
     asked = rule(EVENTS, events=events, minutes=minutes)
@@ -166,7 +166,7 @@ def test_a_window_has_one_to_sixty_minutes(
         alerts.add(busy.id, asked, [AlertTarget("eventbridge")])
 
 
-def test_rules_that_two_people_add_at_once_both_stay(busy: Project) -> None:
+def test_rules_that_two_members_add_at_once_are_both_kept(busy: Project) -> None:
     first = iter([True])
 
     def watch(call: Call) -> Any:
@@ -180,7 +180,7 @@ def test_rules_that_two_people_add_at_once_both_stay(busy: Project) -> None:
     assert [each.kinds for each in channels.find_setup(busy.id).rules] == [(NEW,), (REGRESSED,)]
 
 
-def test_an_address_is_kept_encrypted_and_nowhere_else(busy: Project) -> None:
+def test_a_channel_address_is_not_in_the_table_and_goes_with_its_channel(busy: Project) -> None:
     url = "https://hooks.slack.com/services/T0/B0/secretX9f2"
     added = alerts.add(busy.id, rule(), [AlertTarget("slack", url), AlertTarget("pagerduty", KEY)])
     rows = json.dumps(clients.dynamodb().scan(TableName=settings().projects_table)["Items"])
@@ -196,7 +196,7 @@ def test_an_address_is_kept_encrypted_and_nowhere_else(busy: Project) -> None:
     assert not [each for each in names if again.channels[0] in each["Name"]]
 
 
-def test_a_channel_fails_after_three_deliveries_and_works_again_after_one(
+def test_a_channel_is_failing_after_three_failed_deliveries_until_one_succeeds(
     busy: Project, clock: Clock, queue: Queue, caplog: pytest.LogCaptureFixture
 ) -> None:
     with receiver(*[response(403)] * 3, response(200)) as there:
@@ -211,7 +211,7 @@ def test_a_channel_fails_after_three_deliveries_and_works_again_after_one(
     assert channel.failing_since is None
 
 
-def test_a_vendor_that_asks_to_wait_gets_the_message_later(
+def test_a_message_is_retried_after_the_time_that_the_vendor_asks_for(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     def wait(request: Any) -> None:
@@ -233,7 +233,7 @@ def test_a_vendor_that_asks_to_wait_gets_the_message_later(
     assert [each.status for each in attempts(busy)] == [429, 204]
 
 
-def test_a_test_is_sent_and_shown_in_the_log(busy: Project, queue: Queue) -> None:
+def test_a_test_message_is_sent_and_listed_in_the_log(busy: Project, queue: Queue) -> None:
     with receiver() as there:
         added = alerts.add(busy.id, rule(), [slack(there), AlertTarget("eventbridge")])
         with queue.filled():
@@ -242,12 +242,12 @@ def test_a_test_is_sent_and_shown_in_the_log(busy: Project, queue: Queue) -> Non
         queue.run()
     assert headers(there) == ["Test in shop"] * 2
     assert Counter(each.message.event for each in attempts(busy)) == {"alert.test": 3}
-    assert webhooks.redeliver_since(busy.id, 0) == [], "nobody is told twice"
+    assert webhooks.redeliver_since(busy.id, 0) == [], "a redelivery sends no test again"
     with pytest.raises(NotFoundError):
         alerts.test(busy.id, "nothing")
 
 
-def test_an_issue_that_was_deleted_meanwhile_is_not_told(
+def test_an_issue_that_is_deleted_before_delivery_sends_no_alert(
     busy: Project, clock: Clock, queue: Queue
 ) -> None:
     with receiver() as there:

@@ -17,7 +17,7 @@ SMALL = st.sampled_from(
     [None, 1, "x", "%s", "%(a)s", "/a", "{{ message }}", [], [1], {}, {"a": 1}, [["a", "b"]], 1.5]
 )
 # Where an event has lists, objects and texts.
-PLACES = st.sampled_from(
+PATHS = st.sampled_from(
     [
         ("message",),
         ("fingerprint",),
@@ -62,11 +62,11 @@ def bulk(kind: str, unit: Any, size: int) -> Any:
     return {f"{n:06}": unit for n in range(number)} if kind == "object" else str(unit) * number
 
 
-def put(event: Any, place: tuple[str | int, ...], value: Any) -> Any:
-    """Return the event with a value at a place. Lists of one are made where a number is."""
-    if not place:
+def put(event: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    """Return the event with a value at a path. A number in the path makes a list of one."""
+    if not path:
         return value
-    first, *rest = place
+    first, *rest = path
     if first == 0:
         inner = event[0] if isinstance(event, list) and event else {}
         return [put(inner, tuple(rest), value)]
@@ -82,11 +82,13 @@ def process(sent: bytes) -> None:
 
 
 @fuzz.bounded(12)
-@given(st.lists(st.tuples(PLACES, KINDS, SMALL), min_size=1, max_size=3))
-def test_an_event_of_a_mebibyte_costs_little(parts: list[tuple[Any, str, Any]]) -> None:
+@given(st.lists(st.tuples(PATHS, KINDS, SMALL), min_size=1, max_size=3))
+def test_an_event_of_a_mebibyte_takes_few_steps_and_little_memory(
+    parts: list[tuple[Any, str, Any]],
+) -> None:
     event: Any = {}
-    for place, kind, unit in parts:
-        event = put(event, place, bulk(kind, unit, MAX_JSON_BYTES // len(parts) - 1_000))
+    for path, kind, unit in parts:
+        event = put(event, path, bulk(kind, unit, MAX_JSON_BYTES // len(parts) - 1_000))
     sent = json.dumps(event, separators=(",", ":")).encode()
     assert len(sent) <= MAX_JSON_BYTES
     assert steps(lambda: process(sent)) < MOST_STEPS

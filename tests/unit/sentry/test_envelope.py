@@ -1,4 +1,4 @@
-"""Envelopes: what the grammar says, and bytes of which it says nothing."""
+"""Envelopes: what the grammar describes, and any other bytes."""
 
 import json
 from typing import Any
@@ -46,7 +46,7 @@ def without_length(kind: str, payload: bytes) -> bytes:
     ),
     st.integers(0, 3),
 )
-def test_what_is_written_is_read(headers: Any, items: Any, feeds: int) -> None:
+def test_an_envelope_is_parsed_as_it_was_written(headers: Any, items: Any, feeds: int) -> None:
     parts = [write(kind, payload) for kind, payload, write in items]
     # An empty payload at the very end has no line of its own.
     read = parse_envelope(written(headers, *parts) + b"\n" * feeds)
@@ -58,7 +58,7 @@ def test_what_is_written_is_read(headers: Any, items: Any, feeds: int) -> None:
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_are_read_or_refused(body: bytes) -> None:
+def test_any_bytes_are_parsed_or_refused(body: bytes) -> None:
     try:
         read = parse_envelope(body)
     except InvalidInputError:
@@ -67,19 +67,21 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 
 
 @given(st.lists(st.tuples(KINDS, st.binary(max_size=30)), min_size=1, max_size=4), st.data())
-def test_a_cut_costs_what_comes_after_it_alone(items: Any, data: st.DataObject) -> None:
+def test_a_cut_envelope_keeps_the_items_before_the_cut_and_has_a_problem(
+    items: Any, data: st.DataObject
+) -> None:
     whole = written({}, *(with_length(*each) for each in items))
     at = data.draw(st.integers(len(b"{}"), len(whole)))
     read = parse_envelope(whole[:at])
     kept = [(item.type, item.payload) for item in read.items]
     assert kept == items[: len(kept)]
-    # All that came before the cut is there, and it is said that something is missing.
+    # All items before the cut are there, and `problem` says that something is missing.
     before = written({}, *(with_length(*each) for each in items[: len(kept)]))
     assert read.problem or whole[:at].rstrip(b"\n") == before.rstrip(b"\n")
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", b"[]", b"null", b"7", b"{", b"\xff{}", b"\n{}\n"])
-def test_without_headers_there_is_no_envelope(body: bytes) -> None:
+def test_a_body_without_headers_is_refused(body: bytes) -> None:
     with pytest.raises(
         InvalidInputError, match=r"^The envelope cannot be read: its headers are not"
     ):
@@ -101,13 +103,13 @@ def test_without_headers_there_is_no_envelope(body: bytes) -> None:
         ),
     ],
 )
-def test_a_broken_item_leaves_those_before_it(rest: bytes, problem: str) -> None:
+def test_the_items_before_a_broken_one_are_kept(rest: bytes, problem: str) -> None:
     read = parse_envelope(written({}, with_length("event", b"{}"), rest))
     assert read.items == (EnvelopeItem("event", b"{}"),)
     assert read.problem == problem
 
 
-def test_an_item_without_a_type_is_of_none() -> None:
+def test_an_item_without_a_type_has_an_empty_type() -> None:
     assert parse_envelope(b'{}\n{}\nabc\n{"type":7}\nd').items == (
         EnvelopeItem("", b"abc"),
         EnvelopeItem("", b"d"),
@@ -121,19 +123,19 @@ def test_the_length_counts_bytes() -> None:
     )
 
 
-def test_items_without_end() -> None:
+def test_items_above_the_maximum_are_dropped_with_a_problem() -> None:
     read = parse_envelope(b"{}\n" + b'{"type":"event","length":0}\n\n' * (MAX_ITEMS + 1))
     assert len(read.items) == MAX_ITEMS
     assert read.problem == f"it has more than {MAX_ITEMS} items"
 
 
-def test_the_events_of_an_envelope() -> None:
+def test_events_are_the_payloads_of_event_items() -> None:
     assert parse_envelope(b"{}").events == []
     both = written({}, with_length("session", b"s"), with_length("event", b"{}"))
     assert parse_envelope(both).events == [b"{}"]
 
 
-def test_the_events_of_an_envelope_are_limited_together() -> None:
+def test_all_events_of_an_envelope_share_limits_of_number_and_size() -> None:
     small, large = b"e", b"e" * (MAX_JSON_BYTES - 5)
     assert len(within_limits([small] * (MAX_EVENTS + 1))) == MAX_EVENTS
     assert within_limits([large, *[small] * 6]) == [large, *[small] * 5]
@@ -150,7 +152,7 @@ def test_the_events_of_an_envelope_are_limited_together() -> None:
         (b'{"type":"attachment","filename":"log.txt"}', False),
     ],
 )
-def test_errors_that_cannot_be_read_are_known(header: bytes, unreadable: bool) -> None:
+def test_native_crash_reports_are_recognized_as_unreadable(header: bytes, unreadable: bool) -> None:
     (item,) = parse_envelope(b"{}\n" + header + b"\nMDMP").items
     assert item.unreadable is unreadable
     assert parse_start(b"{}\n" + header + b"\nMDMP").has_event is unreadable
@@ -172,17 +174,17 @@ LONG = b"x" * START_BYTES
         (written({"dsn": "a"}, b"not JSON"), True),
     ],
 )
-def test_the_start_tells_the_headers_and_whether_there_is_an_event(
+def test_the_start_has_the_headers_and_whether_there_is_an_event(
     body: bytes, has_event: bool
 ) -> None:
     assert parse_start(body[:START_BYTES]) == Start({"dsn": "a"}, has_event)
 
 
-def test_the_start_of_something_else_tells_nothing() -> None:
+def test_the_start_of_an_invalid_body_has_no_headers_and_perhaps_an_event() -> None:
     assert parse_start(b"") == parse_start(b"[1]\n") == parse_start(LONG) == Start({}, True)
 
 
 @given(st.binary(max_size=300))
-def test_any_start_is_read(body: bytes) -> None:
+def test_any_start_is_parsed(body: bytes) -> None:
     parse_start(body)
     parse_start(b"{}\n" + body)

@@ -80,7 +80,7 @@ def fields_of(sent: dict[str, Any], sent_at_ms: int | None = None) -> Any:
     return to_fields(sent, RECEIVED_MS, sent_at_ms, ADDRESS)[0]
 
 
-def test_a_whole_event() -> None:
+def test_an_event_with_every_field_is_converted() -> None:
     fields, fingerprint = to_fields(EVENT, RECEIVED_MS, None, ADDRESS)
     assert fingerprint == ["{{ default }}", "shop"]
     assert fields == {
@@ -158,11 +158,13 @@ def test_a_whole_event() -> None:
         ({}, {"message": ""}),
     ],
 )
-def test_messages(sent: dict[str, Any], kept: dict[str, Any]) -> None:
+def test_the_message_comes_from_message_or_logentry(
+    sent: dict[str, Any], kept: dict[str, Any]
+) -> None:
     assert fields_of(sent) == {"level": "error", **kept}
 
 
-def test_what_was_logged_with_an_exception_stands_beside_it() -> None:
+def test_the_log_message_of_an_exception_is_kept_in_logentry() -> None:
     fields = fields_of({**EVENT, "logentry": {"message": "cannot pay %s", "params": ["7"]}})
     assert fields["message"] == "'lamp'"
     assert fields["logentry"] == {
@@ -183,7 +185,9 @@ def test_what_was_logged_with_an_exception_stands_beside_it() -> None:
         (None, "error", None),
     ],
 )
-def test_levels(level: str | None, kept: str, as_sent: str | None) -> None:
+def test_levels_are_mapped_to_errata_s_levels(
+    level: str | None, kept: str, as_sent: str | None
+) -> None:
     fields = fields_of({"level": level})
     assert (fields["level"], fields.get("sentry_level")) == (kept, as_sent)
 
@@ -191,7 +195,7 @@ def test_levels(level: str | None, kept: str, as_sent: str | None) -> None:
 @pytest.mark.parametrize(
     "exception", [EVENT["exception"]["values"], EVENT["exception"]["values"][1]]
 )
-def test_exceptions_come_in_lists_or_alone(exception: Any) -> None:
+def test_exceptions_may_be_a_list_or_one_object(exception: Any) -> None:
     fields = fields_of({**EVENT, "exception": exception})
     assert fields["exceptions"][-1]["type"] == "KeyError"
 
@@ -206,13 +210,13 @@ def test_exceptions_come_in_lists_or_alone(exception: Any) -> None:
         ("/app/server.js", True),
     ],
 )
-def test_paths_tell_whose_a_frame_is(path: str, in_app: bool) -> None:
+def test_the_path_decides_whether_a_frame_is_in_app(path: str, in_app: bool) -> None:
     frame = {"abs_path": path, "function": "f"}
     fields = fields_of({"exception": [{"type": "E", "stacktrace": {"frames": [frame]}}]})
     assert fields["exceptions"][0]["frames"] == [{**frame, "in_app": in_app}]
 
 
-def test_a_sender_does_not_say_what_a_source_map_says() -> None:
+def test_a_sender_cannot_set_the_fields_that_source_maps_set() -> None:
     frame = {"filename": "a.js", "in_app": True}
     forged = {"map": {"id": "../2/x", "source": 0}, "sent": {"filename": "b.js"}, "minified": "c"}
     stack = {"frames": [{**frame, **forged}]}
@@ -221,14 +225,14 @@ def test_a_sender_does_not_say_what_a_source_map_says() -> None:
     assert fields["exceptions"][0]["frames"] == [frame]
 
 
-def test_a_stack_trace_beside_an_exception_is_its_own() -> None:
+def test_a_stack_trace_beside_an_exception_becomes_its_frames() -> None:
     fields = fields_of({"exception": [{"type": "E"}], "stacktrace": {"frames": [FRAME]}})
     assert fields["exceptions"][0]["frames"] == [FRAME]
     fields = fields_of({"message": "here", "stacktrace": {"frames": [FRAME]}})
     assert (fields["frames"], fields["file"], fields["line"]) == ([FRAME], "shop/cart.py", 12)
 
 
-def test_what_javascript_makes_of_a_message_is_no_exception() -> None:
+def test_a_synthetic_exception_of_javascript_is_a_message() -> None:
     made: dict[str, Any] = {
         "value": "here",
         "mechanism": {"type": "generic", "synthetic": True},
@@ -244,7 +248,7 @@ def test_what_javascript_makes_of_a_message_is_no_exception() -> None:
     }
 
 
-def test_the_clock_of_the_client_is_corrected_where_it_is_far_off() -> None:
+def test_the_timestamp_is_corrected_if_the_client_s_clock_is_far_off() -> None:
     hour = 3_600_000
     sent = {"timestamp": (RECEIVED_MS - hour - 500) / 1000}
     assert fields_of(sent, RECEIVED_MS - hour)["timestamp"] == "2026-11-22T08:08:59.623Z"
@@ -269,7 +273,7 @@ def test_the_clock_of_the_client_is_corrected_where_it_is_far_off() -> None:
         (None, None),
     ],
 )
-def test_times(value: Any, at_ms: int | None) -> None:
+def test_times_are_numbers_or_iso_texts(value: Any, at_ms: int | None) -> None:
     assert milliseconds(value) == at_ms
 
 
@@ -281,18 +285,20 @@ def test_times(value: Any, at_ms: int | None) -> None:
         *((value, None) for value in ("fc6d", "", "g" * 32, 7, None, ["a"])),
     ],
 )
-def test_event_ids(value: Any, normal: str | None) -> None:
+def test_event_ids_are_normalized_to_32_lower_case_hex_digits(
+    value: Any, normal: str | None
+) -> None:
     assert sdk_event_id(value) == normal
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a value below its top."""
+def paths_in(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return the path of every value within a value."""
     inner: Any = value.items() if isinstance(value, dict) else enumerate(value)
     found = []
     for name, each in inner:
         found.append((*path, name))
         if isinstance(each, dict | list):
-            found += places(each, (*path, name))
+            found += paths_in(each, (*path, name))
     return found
 
 
@@ -303,20 +309,20 @@ def put(value: Any, path: tuple[Any, ...], what: Any) -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 7, True, "text", [], [[]], {}, {"values": 3}, ["\x00"]])
-def test_what_is_wrong_in_one_place_costs_that_place_alone(wrong: Any) -> None:
+def test_an_invalid_value_removes_only_its_own_field(wrong: Any) -> None:
     whole = fields_of(EVENT)
-    for path in places(EVENT):
+    for path in paths_in(EVENT):
         sent = json.loads(json.dumps(EVENT))
         put(sent, path, wrong)
         fields = fields_of(sent)
         assert len(fields.get("problems", ())) <= 1, (path, fields["problems"])
         lost = [name for name in whole if name not in fields and name != path[0]]
-        # What an exception or a request tells of is in other fields as well.
+        # The contents of an exception or a request are in other fields as well.
         assert set(lost) <= {"exceptions", "exception_class", "file", "line", "url", "context"}
         assert sent["event_id"] == EVENT["event_id"] or path == ("event_id",)
 
 
-def test_it_is_said_what_was_wrong() -> None:
+def test_each_invalid_part_is_named_in_problems() -> None:
     sent = json.loads(json.dumps(EVENT))
     sent["exception"]["values"][1]["stacktrace"]["frames"][0]["lineno"] = "twelve"
     sent["breadcrumbs"]["values"].insert(0, "a text")

@@ -1,4 +1,4 @@
-"""What old SDKs send in other forms is read, and every value is kept or named by a problem."""
+"""Other forms that old SDKs send are read, and every value is kept or named by a problem."""
 
 import json
 from typing import Any
@@ -23,7 +23,7 @@ def fields_of(sent: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("path", ["sentry.interfaces.", "sentry.interfaces.exception."])
-def test_parts_have_the_names_of_classes(path: str) -> None:
+def test_parts_may_be_named_by_sentry_s_class_names(path: str) -> None:
     fields = fields_of(
         {
             f"{path}Exception": {"type": "E", "value": "v"},
@@ -45,7 +45,7 @@ def test_parts_have_the_names_of_classes(path: str) -> None:
     assert "problems" not in fields
 
 
-def test_a_part_with_both_names_is_kept_twice() -> None:
+def test_a_part_with_both_names_is_kept_under_both() -> None:
     fields = fields_of({"user": {"id": "7"}, "sentry.interfaces.User": {"id": "8"}})
     assert fields["context"]["user"] == {"id": "7"}
     assert fields["other"] == {"sentry.interfaces.User": {"id": "8"}}
@@ -72,7 +72,7 @@ def test_a_part_with_both_names_is_kept_twice() -> None:
         ({"exception": {"values": {"type": "E", "value": 7}}}, {"message": "7"}),
     ],
 )
-def test_messages_in_other_forms(sent: dict[str, Any], kept: dict[str, Any]) -> None:
+def test_messages_may_have_other_forms(sent: dict[str, Any], kept: dict[str, Any]) -> None:
     fields = fields_of(sent)
     assert {name: fields.get(name) for name in kept} == kept
     assert "problems" not in fields
@@ -93,7 +93,7 @@ def test_messages_in_other_forms(sent: dict[str, Any], kept: dict[str, Any]) -> 
         ("", "error", None),
     ],
 )
-def test_levels_as_numbers(level: Any, kept: str, as_sent: str | None) -> None:
+def test_levels_may_be_numbers(level: Any, kept: str, as_sent: str | None) -> None:
     fields = fields_of({"level": level})
     assert (fields["level"], fields.get("sentry_level")) == (kept, as_sent)
 
@@ -110,7 +110,7 @@ def test_levels_as_numbers(level: Any, kept: str, as_sent: str | None) -> None:
         ("a:b", None, ["tags"]),
     ],
 )
-def test_tags_in_other_forms(tags: Any, kept: Any, noted: list[str]) -> None:
+def test_tags_may_have_other_forms(tags: Any, kept: Any, noted: list[str]) -> None:
     fields = fields_of({"tags": tags})
     assert fields.get("tags", {}) == (kept or {})
     assert [problem["field"] for problem in fields.get("problems", ())] == noted
@@ -134,7 +134,7 @@ def test_a_header_that_is_sent_twice_has_both_values() -> None:
         (True, 1_000),
     ],
 )
-def test_times_in_other_forms(value: Any, at_ms: int) -> None:
+def test_times_may_have_other_forms(value: Any, at_ms: int) -> None:
     assert milliseconds(value) == at_ms
 
 
@@ -153,11 +153,13 @@ def test_times_in_other_forms(value: Any, at_ms: int) -> None:
         ),
     ],
 )
-def test_what_cannot_be_kept_is_noted(sent: dict[str, Any], problem: dict[str, str]) -> None:
+def test_a_value_that_cannot_be_kept_is_named_in_problems(
+    sent: dict[str, Any], problem: dict[str, str]
+) -> None:
     assert fields_of(sent)["problems"] == [problem]
 
 
-def test_parts_without_a_place_are_kept() -> None:
+def test_parts_without_a_field_of_their_own_are_kept() -> None:
     thread = {"id": 1, "state": "BLOCKED", "held_locks": {"0x1": {"type": 1}}}
     stacktrace = {**FRAMES, "registers": {"pc": "0x10"}, "snapshot": True}
     template = {"filename": "cart.html", "lineno": 3, "context_line": "{% for %}"}
@@ -192,7 +194,7 @@ def test_a_mechanism_beside_the_exceptions_belongs_to_the_main_one() -> None:
     assert "problems" not in fields
 
 
-def test_what_javascript_makes_of_a_message_is_kept_if_it_says_more() -> None:
+def test_a_synthetic_exception_is_kept_if_its_value_differs_from_the_message() -> None:
     made = {"value": "thrown", "mechanism": {"synthetic": True}, "stacktrace": FRAMES}
     fields = fields_of({"message": "here", "exception": {"values": [made]}})
     assert fields["message"] == "here"

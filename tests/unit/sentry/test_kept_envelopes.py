@@ -1,4 +1,4 @@
-"""What unmodified SDKs have sent is read to the end, and nothing of it is found wrong."""
+"""Envelopes of unmodified SDKs are parsed completely and without problems."""
 
 import pytest
 
@@ -13,7 +13,7 @@ NOW_MS = 1_795_573_900_000
 
 
 @pytest.mark.parametrize("name", names())
-def test_an_envelope_is_read_to_its_end(name: str) -> None:
+def test_an_envelope_is_parsed_completely(name: str) -> None:
     envelope = parse_envelope(kept(name))
     assert not envelope.problem
     (item,) = envelope.items
@@ -36,7 +36,7 @@ def test_an_event_keeps_what_every_program_has_set(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in names() if name.endswith("-client_report")])
-def test_a_report_tells_of_the_events_that_were_not_sent(name: str) -> None:
+def test_a_client_report_counts_the_events_that_were_not_sent(name: str) -> None:
     (item,) = parse_envelope(kept(name)).items
     reason, number = (
         ("event_processor", 1) if "flask" in name else ("ratelimit_backoff", 2)

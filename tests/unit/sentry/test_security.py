@@ -1,4 +1,4 @@
-"""Whatever a browser, or somebody else, sends as a security report is read or refused."""
+"""Any body that is sent as a security report is parsed or refused."""
 
 import json
 from contextlib import suppress
@@ -35,7 +35,7 @@ REPORTS = JSON.map(lambda value: json.dumps(value).encode())
 
 @bounded(120)
 @given(REPORTS | objects("csp-report", "known-pins") | st.binary(max_size=100))
-def test_any_body_is_read_or_refused(body: bytes) -> None:
+def test_any_body_is_parsed_or_refused(body: bytes) -> None:
     with suppress(InvalidInputError):
         for item in to_envelope(body, {"sentry_release": "1"}, "Mozilla/5.0").items:
             if item.type == "event":
@@ -47,5 +47,5 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["csp", "hpkp", "expectct"]), JSON))
-def test_any_part_of_an_event_has_a_message_or_none(parts: dict[str, Any]) -> None:
+def test_any_report_has_a_message_of_less_than_300_characters(parts: dict[str, Any]) -> None:
     assert len(report_message(parts)) < 300

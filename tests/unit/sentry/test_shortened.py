@@ -52,7 +52,7 @@ def test_tags_lines_and_fingerprints_are_shortened() -> None:
     ]
 
 
-def test_so_are_lists_of_unexpected_things() -> None:
+def test_lists_of_unexpected_values_raise_nothing() -> None:
     for name in ("exception", "threads", "stacktrace", "tags", "fingerprint"):
         for value in (None, 1, "a", [1], [[1]], {"frames": 1}, {"values": 1}, {"frames": [1]}):
             checked({name: value})
@@ -85,7 +85,7 @@ def test_very_many_invalid_parts_are_removed_without_being_named() -> None:
     assert fields["exceptions"][0]["frames"][0] == {"function": "f0", "in_app": True}
 
 
-def test_a_parameter_that_is_named_often_makes_no_long_message() -> None:
+def test_a_repeated_parameter_does_not_make_a_message_longer_than_64_kb() -> None:
     entry = {"message": "%(a)s" * 1_000, "params": {"a": "x" * 10_000}}
     assert fields_of(logentry=entry)["message"] == "x" * 65_536
     entry = {"message": "%s and %s, 100%%", "params": ["a"]}
