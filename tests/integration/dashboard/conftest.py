@@ -30,6 +30,6 @@ def browser(project: Project, request: pytest.FixtureRequest) -> Browser:
     """Return the browser of an owner of the default organization, which owns the project."""
     step(("owner", OWNER), lambda: members.add("default", OWNER, "owner"))
     if "busy" in request.fixturenames:
-        # A session starts now. What comes before it may have been stored by another test.
+        # A session starts now. The rows before it may come from the snapshot of another test.
         request.getfixturevalue("busy")
     return signed_in(OWNER)

@@ -1,4 +1,4 @@
-"""The page for oneself: what members set there, and where it shows."""
+"""The account page: the preferences of members, and where they apply."""
 
 import re
 
@@ -13,7 +13,7 @@ from tests.support.pages import HOSTILE, MAX_BYTES, OWNER, only_our_markup, send
 ZURICH = {"save": "1", "name": "Ada", "zone": "Europe/Zurich", "theme": "dark"}
 
 
-def test_preferences_hold_on_every_page_and_in_every_browser(
+def test_preferences_apply_to_every_page_and_browser(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     clock.ns = 1_795_989_909_250_000_000  # 2026-11-29T22:05:09.250Z
@@ -43,7 +43,7 @@ def test_preferences_hold_on_every_page_and_in_every_browser(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("name", "x" * 61, "up to 60 characters"),
         ("name", "a\nb", "in one line"),
@@ -52,14 +52,16 @@ def test_preferences_hold_on_every_page_and_in_every_browser(
         ("theme", "pink", "The theme must be light, dark"),
     ],
 )
-def test_other_values_are_refused(browser: Browser, name: str, value: str, said: str) -> None:
+def test_invalid_preferences_are_refused(
+    browser: Browser, name: str, value: str, message: str
+) -> None:
     browser.get("account")
     shown = browser.post("account", **{**ZURICH, name: value})
-    assert (shown.status, said in shown.text) == (422, True)
+    assert (shown.status, message in shown.text) == (422, True)
     assert "data-zone" not in browser.get("account").html
 
 
-def test_a_name_is_only_text_and_the_page_is_small(browser: Browser) -> None:
+def test_a_hostile_name_is_shown_as_text_and_the_page_stays_small(browser: Browser) -> None:
     browser.get("account")
     hostile = HOSTILE[:25]
     browser.post("account", **{**ZURICH, "name": hostile})
@@ -70,7 +72,7 @@ def test_a_name_is_only_text_and_the_page_is_small(browser: Browser) -> None:
     assert (len(calls), shown.size < MAX_BYTES) == (1, True)
 
 
-def test_a_changed_membership_keeps_the_preferences(browser: Browser) -> None:
+def test_preferences_survive_a_change_of_role(browser: Browser) -> None:
     browser.get("account")
     browser.post("account", **ZURICH)
     members.add("default", "bob@example.com", "owner")
@@ -78,7 +80,7 @@ def test_a_changed_membership_keeps_the_preferences(browser: Browser) -> None:
     assert "data-zone" in browser.get("projects").html
 
 
-def test_preferences_work_without_a_membership_too(browser: Browser) -> None:
+def test_preferences_work_without_a_membership(browser: Browser) -> None:
     stranger = signed_in("eve@example.com")
     stranger.get("account")
     stranger.post("account", **ZURICH)

@@ -16,13 +16,13 @@ from tests.support.pages import HOSTILE, MAX_LIST_BYTES, OWNER, only_our_markup,
 
 PAGE = "orgs/default/issues"
 EVE = "eve@example.com"
-# The session, the projects, their watermarks, and the issues. Each project takes a query more.
+# The session, the projects, their watermarks, and the issues. Each project adds a query.
 MAX_CALLS = 4
 
 
 @pytest.fixture
 def web(busy: Project) -> Project:
-    """A second project of the organization. Both have issues, which came in turns."""
+    """Return a second project of the organization. The issues of both arrived alternately."""
     web = new_project()
     projects.change_slug(web.id, "web-site")
     for n in range(4):
@@ -34,7 +34,7 @@ def titles(shown: Shown) -> list[str]:
     return re.findall(r"boom \d", shown.text)
 
 
-def test_it_shows_the_issues_of_all_projects_and_leads_to_them(
+def test_the_page_lists_and_links_the_issues_of_all_projects(
     browser: Browser, busy: Project, web: Project
 ) -> None:
     home = browser.get("projects")
@@ -54,7 +54,9 @@ def test_it_shows_the_issues_of_all_projects_and_leads_to_them(
     assert live.strip().startswith('<div id="issues"')
 
 
-def test_ids_and_mistakes(browser: Browser, busy: Project, web: Project) -> None:
+def test_a_search_for_an_id_redirects_and_a_wrong_query_is_422(
+    browser: Browser, busy: Project, web: Project
+) -> None:
     (event_id,) = send(web, {"message": "named", "fingerprint": "n"})
     for name, path in (
         ("web-site-1", f"projects/{web.id}/issues/{issue_id(web.id, '1')}"),
@@ -99,7 +101,9 @@ def test_a_project_that_is_being_deleted_shows_nothing(
         assert not {"boom 1", "boom 3"} & set(titles(browser.get(PAGE + query)))
 
 
-def test_scope_suggestions_and_own_views(browser: Browser, busy: Project, web: Project) -> None:
+def test_the_page_has_a_scope_suggestions_and_the_member_s_views(
+    browser: Browser, busy: Project, web: Project
+) -> None:
     send(web, {"message": "boom 9", "fingerprint": "9", "environment": "staging"})
     shown = browser.get(PAGE)
     assert 'name="environment" value="staging"' in shown.html
@@ -144,7 +148,9 @@ def test_scope_suggestions_and_own_views(browser: Browser, busy: Project, web: P
     )
 
 
-def test_a_page_is_small_and_goes_on(browser: Browser, busy: Project, web: Project) -> None:
+def test_a_page_stays_small_and_links_to_the_next_one(
+    browser: Browser, busy: Project, web: Project
+) -> None:
     for n in range(20):
         views.save(views.of_member(OWNER), f"{n:02d}{'&' * 50}", f"boom {'&' * 40}", "users")
     projects.rename(web.id, "&\U0001f4a5" * 60)

@@ -85,7 +85,7 @@ def test_a_channel_and_a_rule_are_added_muted_and_removed(browser: Browser, busy
         ({"button": "test", "value": "nobody"}, "no channel nobody"),
     ],
 )
-def test_what_is_wrong_is_said(
+def test_an_invalid_form_shows_an_error(
     browser: Browser, busy: Project, form: dict[str, Any], word: str
 ) -> None:
     alerts.add(busy.id, rule(), [AlertTarget("eventbridge")])
@@ -93,7 +93,9 @@ def test_what_is_wrong_is_said(
     assert word in press(browser, busy, **form).text
 
 
-def test_members_read_it_and_change_nothing(browser: Browser, busy: Project) -> None:
+def test_an_admin_sees_the_form_and_a_member_of_no_team_gets_404(
+    browser: Browser, busy: Project
+) -> None:
     alerts.add(busy.id, rule(), [AlertTarget("slack", SECRET)])
     members.add("default", "eve@example.com", "admin")
     eve = signed_in("eve@example.com")
@@ -102,7 +104,7 @@ def test_members_read_it_and_change_nothing(browser: Browser, busy: Project) -> 
     assert signed_in("mia@example.com").get(path(busy)).status == 404
 
 
-def test_the_log_says_what_was_told_and_what_failed(browser: Browser, busy: Project) -> None:
+def test_the_log_lists_sent_and_failed_deliveries(browser: Browser, busy: Project) -> None:
     with receiver(response(200), response(403)) as there:
         added = alerts.add(busy.id, rule(), [AlertTarget("slack", there.url)])
         with recorded() as seen:

@@ -28,7 +28,7 @@ def assigned(browser: Browser, path: str) -> str:
     return found[1].strip()
 
 
-def test_a_member_assigns_an_issue_and_everybody_sees_it(
+def test_an_issue_is_assigned_on_its_page_and_found_by_its_assignee(
     browser: Browser, busy: Project, path: str
 ) -> None:
     team = members.create_team("default", "web").id
@@ -58,7 +58,7 @@ def test_a_member_assigns_an_issue_and_everybody_sees_it(
     assert assigned(browser, path) == "nobody"
 
 
-def test_what_is_refused_is_said_on_the_page(browser: Browser, path: str) -> None:
+def test_a_refused_assignment_shows_an_error_on_the_page(browser: Browser, path: str) -> None:
     form = f"{path}/assign"
     browser.get(form)
     shown = browser.post(form, assign_typed="1", assign_to="zoe@example.com", was="")
@@ -75,17 +75,17 @@ def test_what_is_refused_is_said_on_the_page(browser: Browser, path: str) -> Non
     assert f"{OWNER} has assigned this issue to {OWNER} meanwhile" in shown.text
 
 
-def test_the_menu_gets_only_the_buttons(browser: Browser, path: str) -> None:
+def test_the_menu_request_returns_only_the_buttons(browser: Browser, path: str) -> None:
     shown = browser.get(f"{path}/assign", headers={"HX-Request": "true"})
     assert shown.html.lstrip().startswith("<button")
     assert "<form" not in shown.html
-    # Its link stands on the page of the issue, one level higher.
+    # The link is relative to the page of the issue, one level higher.
     (link,) = re.findall(r'href="([^"]+)"', shown.html)
     page = f"{HOST}/v1/dashboard/{path}"
     assert urljoin(page, link) == f"{page}/assign"
 
 
-def test_names_that_attack_the_pages_are_text(browser: Browser, busy: Project, path: str) -> None:
+def test_a_hostile_team_name_is_shown_as_text(browser: Browser, busy: Project, path: str) -> None:
     name = HOSTILE.replace("\x00", "").replace("\x1b", "").replace("\n", "")[:150]
     name = "".join(each for each in name if each.isprintable())
     team = members.create_team("default", name).id
@@ -111,7 +111,9 @@ def test_many_issues_are_assigned_from_the_list(browser: Browser, busy: Project)
     assert f"assigned to {OWNER}" in shown.html
 
 
-def test_a_viewer_sees_who_works_on_it(busy: Project, browser: Browser, path: str) -> None:
+def test_a_viewer_sees_the_assignee_and_cannot_assign(
+    busy: Project, browser: Browser, path: str
+) -> None:
     team = members.create_team("default", "web").id
     members.set_project_teams(busy.id, [team])
     members.add("default", "eve@example.com", "viewer", [team])

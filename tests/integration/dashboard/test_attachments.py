@@ -45,7 +45,7 @@ def event(busy: Project) -> dict[str, Any]:
     return found
 
 
-def test_a_browser_saves_them_and_shows_none(
+def test_attachments_are_downloaded_and_never_rendered(
     browser: Browser, busy: Project, event: dict[str, Any]
 ) -> None:
     path = f"projects/{busy.id}/events/{event['id']}"
@@ -71,26 +71,26 @@ def test_a_file_that_is_gone_is_404(browser: Browser, busy: Project, event: dict
     assert browser.get(f"projects/{busy.id}/events/{event['id']}/attachments/1").status == 404
 
 
-def test_nobody_else_gets_them(busy: Project, event: dict[str, Any]) -> None:
+def test_a_member_of_no_team_gets_no_attachments(busy: Project, event: dict[str, Any]) -> None:
     members.add("default", "member@example.com", "member", [])
     stranger = signed_in("member@example.com")
     path = f"projects/{busy.id}/events/{event['id']}/attachments/1"
     assert stranger.get(path).status == 404
 
 
-def test_an_owner_turns_them_on_and_off(browser: Browser, busy: Project) -> None:
+def test_an_owner_turns_attachments_on_and_off(browser: Browser, busy: Project) -> None:
     page = f"projects/{busy.id}/attachments"
     assert 'href="attachments"' in browser.get(f"projects/{busy.id}/settings").html
     assert "are dropped" in browser.get(page).text
-    for word, said in (("on", "are kept"), ("off", "are dropped")):
-        assert said in browser.post(page, attachments=word).text
+    for word, message in (("on", "are kept"), ("off", "are dropped")):
+        assert message in browser.post(page, attachments=word).text
         assert projects.find(busy.id).attachments is (word == "on")
     members.add("default", "member@example.com", "member", [])
     assert signed_in("member@example.com").post(page, attachments="on").status in (403, 404)
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_same_with_the_command(
+def test_the_command_saves_attachments_and_turns_them_off(
     busy: Project, event: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -26,9 +26,7 @@ def test_the_page_shows_the_log_groups_of_the_project(
     assert 'href="capture"' in settings.html
 
 
-def test_the_page_is_small_however_many_log_groups_there_are(
-    browser: Browser, busy: Project
-) -> None:
+def test_the_page_of_300_log_groups_stays_small(browser: Browser, busy: Project) -> None:
     for number in range(300):
         captures.put_group(busy.id, f"/aws/{HOSTILE[:300]}{number:03}", HOSTILE[:90], now_ms())
     with recorded() as calls:
@@ -39,7 +37,7 @@ def test_the_page_is_small_however_many_log_groups_there_are(
     assert f"errata capture list --project {busy.id}" in shown.text
 
 
-def test_an_event_leads_to_its_line_in_the_aws_console(browser: Browser, busy: Project) -> None:
+def test_an_event_links_to_its_log_line_in_the_aws_console(browser: Browser, busy: Project) -> None:
     sent = line(TIMED_OUT)
     deliver(batch(busy, sent))
     (event,) = events(busy)

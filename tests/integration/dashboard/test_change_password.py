@@ -1,4 +1,4 @@
-"""A new password of one's own, by somebody who knows the old one."""
+"""A member changes the password, with the old one."""
 
 import pytest
 
@@ -20,8 +20,8 @@ OLD, NEW = "correct horse battery", "staple battery horse"
 def owner(aws: None, monkeypatch: pytest.MonkeyPatch) -> Browser:
     """Return the browser of an owner with a password, on the page where it is changed."""
     members.add("default", OWNER, "owner", password=OLD)
-    vouched = sessions.Claims(OWNER, 2**45, settings().user_pool_client_id)
-    monkeypatch.setattr(tokens, "verify", lambda _: vouched)
+    claims = sessions.Claims(OWNER, 2**45, settings().user_pool_client_id)
+    monkeypatch.setattr(tokens, "verify", lambda _: claims)
     browser = signed_in(OWNER)
     browser.get("account/password")
     return browser
@@ -47,7 +47,7 @@ def test_the_password_is_changed_and_other_sessions_end(owner: Browser, clock: C
 
 
 @pytest.mark.parametrize(
-    ("password", "new", "status", "said"),
+    ("password", "new", "status", "message"),
     [
         ("wrong", NEW, 422, "The password is wrong. Nothing was changed."),
         (OLD, "short", 422, "at least 12 characters"),
@@ -55,16 +55,16 @@ def test_the_password_is_changed_and_other_sessions_end(owner: Browser, clock: C
         (OLD, "", 422, "Enter your password and a new one."),
     ],
 )
-def test_another_one_is_refused(
-    owner: Browser, password: str, new: str, status: int, said: str
+def test_a_wrong_password_or_an_invalid_new_one_is_refused(
+    owner: Browser, password: str, new: str, status: int, message: str
 ) -> None:
     shown = owner.post("account/password", password=password, new_password=new)
-    assert (shown.status, said in shown.text) == (status, True)
+    assert (shown.status, message in shown.text) == (status, True)
     assert opens(OLD)
     assert owner.get("projects").url.endswith("/projects")
 
 
-def test_guesses_are_limited_as_those_of_a_sign_in(owner: Browser) -> None:
+def test_password_attempts_are_limited_as_at_the_sign_in(owner: Browser) -> None:
     for _ in range(5):
         assert owner.post("account/password", password="x", new_password=NEW).status == 422
     with recorded() as calls:
@@ -85,7 +85,7 @@ def test_a_password_is_never_shown_again(owner: Browser) -> None:
         assert NEW not in html
 
 
-def test_who_has_an_identity_provider_is_told_to_change_it_there(
+def test_a_member_with_an_identity_provider_changes_the_password_there(
     owner: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("USER_POOL_CLIENT_ID", "another client")

@@ -22,15 +22,15 @@ def path(busy: Project) -> str:
     return f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}"
 
 
-def said(browser: Browser, path: str, text: str, **more: str) -> str:
+def post_comment(browser: Browser, path: str, text: str, **more: str) -> str:
     form = browser.get(path)
     shown = browser.post(f"{path}/activity", add="1", text=text, token=form.value("token"), **more)
     assert shown.status == 200
     return shown.html
 
 
-def test_a_member_comments_changes_and_deletes(browser: Browser, path: str) -> None:
-    shown = said(browser, path, "Guests have **no** address.", back="issue")
+def test_a_member_adds_edits_and_deletes_a_comment(browser: Browser, path: str) -> None:
+    shown = post_comment(browser, path, "Guests have **no** address.", back="issue")
     assert "<strong>no</strong>" in shown
     assert 'id="activity"' in shown
     (at,) = re.findall(r"activity\?comment=(\d+)", shown)
@@ -52,7 +52,7 @@ def test_a_member_comments_changes_and_deletes(browser: Browser, path: str) -> N
     assert browser.get(f"{path}/activity?comment={at}").status == 404
 
 
-def test_a_form_that_is_sent_again_says_it_once(browser: Browser, path: str) -> None:
+def test_a_form_that_is_sent_twice_adds_one_comment(browser: Browser, path: str) -> None:
     token = browser.get(path).value("token")
     for _ in range(2):
         browser.get(path)
@@ -60,7 +60,7 @@ def test_a_form_that_is_sent_again_says_it_once(browser: Browser, path: str) -> 
     assert browser.get(path).html.count("<p>once</p>") == 1
 
 
-def test_what_is_refused_keeps_what_was_typed(browser: Browser, path: str) -> None:
+def test_a_refused_comment_stays_in_the_form(browser: Browser, path: str) -> None:
     form = browser.get(f"{path}/activity")
     shown = browser.post(f"{path}/activity", add="1", text="x" * 10_001, token=form.value("token"))
     assert shown.status == 422
@@ -74,7 +74,7 @@ def test_somebody_else_s_comment_has_no_form(browser: Browser, busy: Project, pa
     members.set_project_teams(busy.id, [team])
     for email, role in ((BEN, "member"), ("eve@example.com", "viewer")):
         members.add("default", email, role, [team])  # type: ignore[arg-type]
-    shown = said(browser, path, "@ben, look", back="issue")
+    shown = post_comment(browser, path, "@ben, look", back="issue")
     assert '<b class="mention">@ben</b>' in shown
     (at,) = re.findall(r"activity\?comment=(\d+)", shown)
     ben, eve = signed_in(BEN), signed_in("eve@example.com")
@@ -93,10 +93,10 @@ def test_somebody_else_s_comment_has_no_form(browser: Browser, busy: Project, pa
 def test_hostile_and_long_comments_stay_within_the_page(browser: Browser, busy: Project) -> None:
     send(busy, {"message": "big", "fingerprint": "g", "extra": {"x": CORPUS[0] * 4}})
     path = f"projects/{busy.id}/issues/{issue_id(busy.id, 'g')}"
-    said(browser, path, HOSTILE)
-    # Last those that take long to show.
+    post_comment(browser, path, HOSTILE)
+    # The last ones take long to render.
     for text in ('"' * 10_000, "\U0001f4a5" * 4_999, "@a " * 3_300, "*a*" * 3_300, "[" * 9_000):
-        said(browser, path, text)
+        post_comment(browser, path, text)
     for n in range(18):
         text = f"**{n}** " + "'" * 900
         issue = (projects.find(busy.id), visible_in(busy.id), issue_id(busy.id, "g"))

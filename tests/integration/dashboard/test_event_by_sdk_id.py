@@ -24,7 +24,9 @@ def test_the_dashboard_redirects_to_the_event(browser: Browser, busy: Project) -
     assert (missing.status, "There is no such event." in missing.text) == (404, True)
 
 
-def test_a_search_for_an_id_leads_to_the_event(browser: Browser, busy: Project) -> None:
+def test_a_search_for_an_sdk_event_id_redirects_to_the_event(
+    browser: Browser, busy: Project
+) -> None:
     sdk_id = sdk.capture(busy)
     (event,) = events(busy)
     page = browser.get(f"projects/{busy.id}/issues?text={sdk_id}")
@@ -33,7 +35,7 @@ def test_a_search_for_an_id_leads_to_the_event(browser: Browser, busy: Project) 
     assert (page.status, page.url.partition("?")[0].endswith("/issues")) == (200, True)
 
 
-def test_nobody_finds_events_of_projects_that_they_do_not_see(busy: Project) -> None:
+def test_somebody_without_access_cannot_find_an_event_by_its_sdk_event_id(busy: Project) -> None:
     sdk_id = sdk.capture(busy)
     stranger = signed_in("nobody@example.com")
     for path in (f"events/{sdk_id}", f"events/{sdk_id}/json", f"issues?text={sdk_id}"):

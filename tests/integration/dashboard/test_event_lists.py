@@ -27,7 +27,7 @@ EVENTS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def sent(busy: Project, clock: Clock) -> dict[str, str]:
-    """The names of events by their ids, the oldest first."""
+    """Return the names of events by their ids, the oldest first."""
     found: dict[str, str] = {}
     for name, event in EVENTS.items():
         clock.advance(1)
@@ -53,7 +53,9 @@ def test_a_project_s_events_are_listed_and_searched(
     assert "No event matches your search." in browser.get(f"{path}?query=nothing").text
 
 
-def test_each_event_shows_what_tells_it_from_the_others(browser: Browser, busy: Project) -> None:
+def test_each_row_shows_path_time_user_release_and_environment(
+    browser: Browser, busy: Project
+) -> None:
     event = {"message": "boom", "fingerprint": "f", "release": "1.7", "environment": "qa"}
     send(busy, {**event, "url": "https://shop.example.com/cart?id=7", "user": {"id": 7}})
     for of in ("", f"issues/{issue_id(busy.id, 'f')}/"):
@@ -64,7 +66,7 @@ def test_each_event_shows_what_tells_it_from_the_others(browser: Browser, busy: 
 
 
 @pytest.mark.parametrize("key", ["is:open", "first-seen:-24h", "last-seen:<-2d"])
-def test_keys_of_issues_are_named_as_such(
+def test_a_search_of_events_with_a_key_for_issues_is_422(
     browser: Browser, busy: Project, sent: dict[str, str], key: str
 ) -> None:
     name = key.partition(":")[0]
@@ -76,7 +78,7 @@ def test_keys_of_issues_are_named_as_such(
         assert listed(shown) == []
 
 
-def test_a_search_looks_at_the_newest_and_goes_on_from_there(
+def test_a_search_reads_the_newest_events_and_continues_with_older_ones(
     browser: Browser, busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("errata.usecases.newest_events.NEWEST", 10)
@@ -109,7 +111,7 @@ def test_a_search_looks_at_the_newest_and_goes_on_from_there(
     assert large.newest.more
 
 
-def test_only_members_of_its_teams_search_a_project(
+def test_only_members_of_a_project_s_teams_search_its_events(
     browser: Browser, busy: Project, sent: dict[str, str]
 ) -> None:
     members.add("default", "eve@example.com", "member")
@@ -118,7 +120,7 @@ def test_only_members_of_its_teams_search_a_project(
         assert eve.get(f"projects/{busy.id}/{of}events?query=price").status == 404
 
 
-def test_whatever_events_contain_a_page_is_small(browser: Browser, busy: Project) -> None:
+def test_a_page_of_hostile_events_stays_small(browser: Browser, busy: Project) -> None:
     worst = dict.fromkeys(("release", "environment", "server_name", "url"), HOSTILE * 5)
     send(busy, *[{"message": f"{n}{HOSTILE}", **worst, "user": {"id": HOSTILE}} for n in range(25)])
     for query in ("", "?query=%22%26%22", f"?query={'%26' * 900}", f"?query={'a:b+' * 200}"):

@@ -1,4 +1,4 @@
-"""The page of an event: all that was sent, as it was meant."""
+"""The page of an event shows everything that was sent."""
 
 import json
 import re
@@ -43,7 +43,9 @@ def test_requests_and_breadcrumbs_of_any_shape_are_shown(browser: Browser, busy:
     assert "08:09:00.000" in shown
 
 
-def test_times_that_were_sent_are_times(browser: Browser, busy: Project) -> None:
+def test_breadcrumb_times_are_parsed_and_other_texts_are_shown_as_sent(
+    browser: Browser, busy: Project
+) -> None:
     sent: list[Any] = [
         "2026-11-21T23:59:59+02:00",
         "2026-11-21 10:00:00.1234",
@@ -77,7 +79,7 @@ def test_times_that_were_sent_are_times(browser: Browser, busy: Project) -> None
     )
 
 
-def test_every_text_of_a_stack_is_on_the_page(browser: Browser, busy: Project) -> None:
+def test_every_text_of_a_stack_trace_is_on_the_page(browser: Browser, busy: Project) -> None:
     texts = {
         "stack_trace": "as it is",
         "minified_stack": "at q (min.js:1:1)",
@@ -92,7 +94,7 @@ def test_every_text_of_a_stack_is_on_the_page(browser: Browser, busy: Project) -
     assert browser.get(f"projects/{busy.id}/events/{minified}?raw=1").text.count("min.js") == 1
 
 
-def test_lines_and_words_of_other_systems_are_shown_as_they_were_meant(
+def test_line_ends_and_joiners_of_other_systems_are_shown_correctly(
     browser: Browser, busy: Project
 ) -> None:
     words = "می\u200cرود 👨\u200d👩\u200d👧"
@@ -105,7 +107,7 @@ def test_lines_and_words_of_other_systems_are_shown_as_they_were_meant(
     assert listed.value("query") == 'is:open environment:"a\u200db"'
 
 
-def test_events_of_an_issue_lead_to_each_other_and_have_numbers(
+def test_events_of_an_issue_have_numbers_and_link_to_their_neighbours(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     ids = []
@@ -136,7 +138,7 @@ def steps(shown: Shown) -> tuple[str | None, str | None]:
     return found[0] and found[0][1], found[1] and found[1][1]
 
 
-def test_numbers_that_are_not_known_are_said_in_words(
+def test_an_event_whose_number_is_not_known_says_so(
     browser: Browser, busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("errata.usecases.issue_events.MOST_COUNTED", 3)
@@ -145,13 +147,13 @@ def test_numbers_that_are_not_known_are_said_in_words(
         clock.advance(1)
         ids += send(busy, {"message": "boom", "fingerprint": "f"})
 
-    def said(event: str) -> str:
+    def shown_number(event: str) -> str:
         shown = browser.get(f"projects/{busy.id}/events/{event}").text
         return shown[shown.index("All 9 events") - 4_000 :].partition(" received ")[0][-20:]
 
     # From the newest one, from the oldest one, and too far from both.
-    assert said(ids[6]).endswith("Event 7 of 9")
-    assert said(ids[2]).endswith("Event 3 of 9")
+    assert shown_number(ids[6]).endswith("Event 7 of 9")
+    assert shown_number(ids[2]).endswith("Event 3 of 9")
     far = browser.get(f"projects/{busy.id}/events/{ids[4]}").text
     assert "Its number is not known" in far
     clock.advance(1)
@@ -171,7 +173,7 @@ def test_an_event_of_a_new_issue_is_shown_before_it_is_counted(
         assert browser.get(f"projects/{busy.id}/events/{event}{form}").status == 200
 
 
-def test_an_event_whose_older_ones_have_expired_says_so(
+def test_an_event_shows_how_many_older_events_expired(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     projects.change(busy.id, None, 2)

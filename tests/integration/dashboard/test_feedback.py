@@ -21,7 +21,7 @@ def report(project: Project, comments: str, event_id: str = EVENT) -> None:
     assert sdk.post(project, sdk.envelope(sdk.item("user_report", sent))).status == 200
 
 
-def test_it_is_on_the_event_and_in_the_list(browser: Browser, busy: Project) -> None:
+def test_feedback_is_on_the_event_page_and_in_the_list(browser: Browser, busy: Project) -> None:
     sdk.capture(busy, event_id=EVENT)
     (event,) = events(busy)
     path = f"projects/{busy.id}/events/{event['id']}"
@@ -44,7 +44,7 @@ def test_it_is_on_the_event_and_in_the_list(browser: Browser, busy: Project) -> 
     assert browser.get(f"projects/{busy.id}/events/{EVENT}").status in (200, 303)
 
 
-def test_the_list_costs_little_and_goes_on(browser: Browser, busy: Project) -> None:
+def test_the_list_makes_few_calls_and_has_further_pages(browser: Browser, busy: Project) -> None:
     for number in range(10):
         items = [
             sdk.item("user_report", {"event_id": EVENT, "comments": f"{number} {n} {'<' * 4_000}"})
@@ -69,7 +69,7 @@ def test_the_list_costs_little_and_goes_on(browser: Browser, busy: Project) -> N
 
 
 @pytest.mark.usefixtures("deployed")
-def test_nobody_else_sees_it(busy: Project) -> None:
+def test_feedback_is_hidden_from_other_teams_and_projects(busy: Project) -> None:
     report(busy, "It broke.")
     members.add("default", "member@example.com", "member", [])
     stranger = signed_in("member@example.com")
@@ -79,7 +79,7 @@ def test_nobody_else_sees_it(busy: Project) -> None:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_same_with_the_command(busy: Project) -> None:
+def test_the_command_lists_feedback(busy: Project) -> None:
     report(busy, "It\nbroke.")
     report(busy, "Again.")
     assert "It broke." in done("events", "feedback", busy.id).out

@@ -14,7 +14,7 @@ from tests.support.pages import HOSTILE, MAX_BYTES, OWNER, only_our_markup, send
 
 @pytest.fixture
 def sent(busy: Project) -> str:
-    """Return the short id of an issue, and see to it that the list has two projects."""
+    """Return the short id of an issue. Also create a second project for the list."""
     new_project()
     send(busy, {"message": "'boom'", "exception_class": "KeyError", "fingerprint": "f"})
     return f"{slugs.shown(projects.find(busy.id)).slug.upper()}-1"
@@ -35,7 +35,7 @@ def test_every_page_has_a_search_box_that_leads_to_an_issue(
         assert browser.get(f"{to}?text={sent}").url.endswith(own), path
         assert "boom" in browser.get(f"{to}?text=boom").text
         assert "No issues match" in browser.get(f"{to}?text=nothing").text
-        # As it stands in a log, not as a query is written.
+        # In the form that a log shows, not in the syntax of a query.
         assert "boom" in browser.get(f"{to}?text={quote("KeyError: 'boom'")}").text
 
 
@@ -57,7 +57,7 @@ def test_a_member_of_several_organizations_chooses_one_unless_an_id_names_an_iss
 
 
 @pytest.mark.usefixtures("sent")
-def test_it_leads_nobody_to_projects_of_other_teams(busy: Project, sent: str) -> None:
+def test_the_search_box_finds_nothing_in_projects_of_other_teams(busy: Project, sent: str) -> None:
     members.add("default", "eve@example.com", "member")
     eve = signed_in("eve@example.com")
     shown = eve.get(f"find?text={sent}")

@@ -23,14 +23,14 @@ NOW_MS = 1_800_000_000_000
 
 
 def fields(shown: Shown) -> dict[str, str]:
-    """The hidden fields of the list's form."""
+    """Return the hidden fields of the list's form."""
     form = shown.html.partition('action="issues/changes"')[2]
     found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
     return {name: html.unescape(value) for name, value in found}
 
 
 def selected(shown: Shown, *titles: str) -> list[str]:
-    """The values of the boxes beside these titles."""
+    """Return the values of the checkboxes beside these titles."""
     found = re.findall(r'name="issue" value="(\w+)".*?issue-title[^>]*>([^<]*)<', shown.html, re.S)
     boxes = {title: value for value, title in found}
     return [boxes[title] for title in titles]
@@ -40,7 +40,7 @@ def statuses(project: Project) -> dict[str, str]:
     return {each.title: each.status for each in issues.list_issues(visible_in(project.id))}
 
 
-def test_selected_issues_are_changed_told_and_undone(
+def test_selected_issues_are_changed_with_a_result_and_restored(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     send(busy, *({"message": f"boom {n}", "fingerprint": f"{n}"} for n in range(4)))
@@ -53,8 +53,8 @@ def test_selected_issues_are_changed_told_and_undone(
     issues.ignore(visible_in(busy.id, clock.ms), picked[-1], "ben@example.com")
     done = browser.post(f"{path}/changes", **form, issue=picked)
     assert done.url.partition("&changed=")[0].endswith("/issues?query=is%3Aopen+boom&sort=count")
-    told = "2 issues resolved. 1 was changed by somebody else meanwhile and stays as it is."
-    assert told in done.text
+    result = "2 issues resolved. 1 was changed by somebody else meanwhile and stays as it is."
+    assert result in done.text
     # The form is sent again: it is the same change.
     assert browser.post(f"{path}/changes", **form, issue=picked).url == done.url
     assert list(statuses(busy).values()).count("resolved") == 2
@@ -69,7 +69,7 @@ def test_selected_issues_are_changed_told_and_undone(
     assert list(statuses(busy).values()).count("open") == 3
 
 
-def test_all_of_a_search_are_changed_in_several_requests(
+def test_all_issues_of_a_search_are_changed_in_several_requests(
     browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_issues, "SLICE", 15)
@@ -101,7 +101,7 @@ def test_all_of_a_search_are_changed_in_several_requests(
     assert statuses(busy)["careful"] == "open"
 
 
-def test_deleting_asks_once_more_and_is_for_owners_and_admins(
+def test_deleting_needs_a_confirmation_and_an_owner_or_admin(
     browser: Browser, busy: Project
 ) -> None:
     send(busy, *({"message": f"boom {n}", "fingerprint": f"{n}"} for n in range(3)))
@@ -130,7 +130,7 @@ def test_deleting_asks_once_more_and_is_for_owners_and_admins(
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "message"),
     [
         ({"action": "resolve"}, "Select at least one issue."),
         ({"action": "burn", "issue": "a" * 32}, "Unknown action."),
@@ -138,13 +138,13 @@ def test_deleting_asks_once_more_and_is_for_owners_and_admins(
         ({"action": "resolve", "all": "1", "query": "usre.id:7"}, "There is no key usre.id."),
     ],
 )
-def test_a_form_that_cannot_be_meant_says_why(
-    browser: Browser, busy: Project, sent: dict[str, str], said: str
+def test_an_invalid_form_shows_an_error_and_changes_nothing(
+    browser: Browser, busy: Project, sent: dict[str, str], message: str
 ) -> None:
     send(busy, {"message": "boom"})
     browser.get(f"projects/{busy.id}/issues")
     shown = browser.post(f"projects/{busy.id}/issues/changes", **sent)
-    assert (shown.status, said in shown.text) == (422, True)
+    assert (shown.status, message in shown.text) == (422, True)
     # Enter on a box changes nothing, and the browser keeps the page with its selection.
     entered = browser.post(f"projects/{busy.id}/issues/changes", action="", all=1)
     assert (entered.status, entered.html) == (204, "")
@@ -180,7 +180,7 @@ def test_a_row_has_charts_and_badges() -> None:
     assert new["badges"] == [("new", "New")]
 
 
-def test_a_row_is_bounded_whatever_it_contains() -> None:
+def test_rows_of_hostile_issues_stay_within_their_byte_budget() -> None:
     buckets = Buckets(
         {NOW_MS // 60_000: 10**9},
         {NOW_MS // HOUR_MS - n: 1 + n % 2 * 10**6 for n in range(25)},
@@ -206,12 +206,12 @@ def test_a_row_is_bounded_whatever_it_contains() -> None:
     found = sizes(*[hostile] * 50)
     assert sum(size for _, size in found) <= 50 * (ROW_BYTES + 5)
     assert min(title for title, _ in found) > 20
-    # Texts are cut only where there is no room for them.
+    # Texts are cut only if they exceed the byte budget.
     assert sizes(*[hostile] * 10, *[quiet] * 40)[-1][0] == 300
     assert sizes(hostile)[0][0] > 300
 
 
-def test_many_issues_are_resolved_in_the_next_release_or_ignored_until_something(
+def test_many_issues_are_resolved_in_the_next_release_or_ignored_conditionally(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     for n in range(3):
@@ -220,7 +220,7 @@ def test_many_issues_are_resolved_in_the_next_release_or_ignored_until_something
         send(busy, {"message": f"boom {n}", "fingerprint": f"f{n}", **release})
     titles = [f"boom {n}" for n in range(3)]
     path = f"projects/{busy.id}/issues"
-    for action, told in (
+    for action, result in (
         ("resolve-next", "2 issues resolved. 1 was seen in no release and stays as it is."),
         ("ignore-rising", "3 issues ignored."),
         ("ignore-7d", "3 issues ignored."),
@@ -229,13 +229,13 @@ def test_many_issues_are_resolved_in_the_next_release_or_ignored_until_something
         shown = browser.get(f"{path}?query=")
         form = fields(shown) | {"action": action}
         done = browser.post(f"{path}/changes", **form, issue=selected(shown, *titles))
-        assert told in done.text
+        assert result in done.text
     found = issues.list_issues(visible_in(busy.id, clock.ms))
     until = day_name(clock.ms // DAY_MS + 7)
     assert {how(each)[:16] for each in found} == {f"until {until}"}
 
 
-def test_a_change_that_is_not_finished_is_stopped_and_undone(
+def test_an_unfinished_change_can_be_stopped_and_undone(
     browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_issues, "SLICE", 2)
@@ -248,7 +248,7 @@ def test_a_change_that_is_not_finished_is_stopped_and_undone(
         undone = browser.post(undone.url.partition("?")[0], query="is:open")
     assert "2 issues restored." in undone.text
     assert set(statuses(busy).values()) == {"open"}
-    # To delete cannot be undone.
+    # A deletion cannot be undone.
     asked = browser.post(f"{path}/changes", **fields(browser.get(path)), action="delete", all=1)
     sure = fields(asked) | {"action": "delete", "sure": "1", "all": "1"}
     shown = browser.post(f"{path}/changes", **sure, csrf=asked.value("csrf"))

@@ -1,4 +1,4 @@
-"""The list of a project's issues, and what is in its place where there are none."""
+"""The list of a project's issues, and the page of a project without issues."""
 
 import re
 
@@ -13,7 +13,9 @@ from tests.support.pages import MAX_CALLS, MAX_LIST_BYTES, OWNER, send
 from tests.support.visible import visible_in
 
 
-def test_the_list_tells_what_there_is(browser: Browser, busy: Project) -> None:
+def test_a_row_shows_title_badge_short_id_culprit_counts_and_times(
+    browser: Browser, busy: Project
+) -> None:
     boom = {"message": "boom", "exception_class": "ValueError", "file": "/app/x.py", "line": 3}
     send(busy, *[{**boom, "user": {"id": n}} for n in range(3)], {"message": "careful"})
     shown = browser.get(f"projects/{busy.id}/issues").text
@@ -21,7 +23,9 @@ def test_the_list_tells_what_there_is(browser: Browser, busy: Project) -> None:
     assert "careful" in shown
 
 
-def test_it_is_filtered_sorted_and_paged(browser: Browser, busy: Project, clock: Clock) -> None:
+def test_the_list_is_filtered_sorted_and_paged(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
     for n in range(60):
         clock.advance(1)
         send(busy, {"message": f"issue number {n:02d}", "environment": "ab"[n % 2]})
@@ -55,7 +59,7 @@ def test_issues_are_sorted_by_users(browser: Browser, busy: Project) -> None:
     assert re.search(r'value="users" aria-current="true">Users', shown.html)
 
 
-def test_a_page_of_issues_costs_five_calls_and_sixty_kilobytes_at_most(
+def test_a_page_of_issues_has_at_most_five_calls_and_sixty_kilobytes(
     browser: Browser, busy: Project
 ) -> None:
     projects.change_slug(busy.id, "s" * 40)
@@ -77,7 +81,7 @@ def test_a_page_of_issues_costs_five_calls_and_sixty_kilobytes_at_most(
         assert shown.size <= MAX_LIST_BYTES
 
 
-def test_a_quiet_list_of_many_settled_issues_costs_no_more(
+def test_a_list_of_many_settled_issues_makes_no_more_calls(
     browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(busy, *[{"message": f"{n}", "fingerprint": f"{n}"} for n in range(60)])
@@ -107,7 +111,7 @@ def test_an_empty_project_shows_how_to_send_the_first_error(
     assert "<html" not in live
 
 
-def test_an_empty_project_s_page_costs_no_more_and_needs_no_dsn(
+def test_the_page_of_an_empty_project_makes_few_calls_and_needs_no_dsn(
     browser: Browser, project: Project
 ) -> None:
     for query in ("", *(f"?sort={sort}" for sort in SORTS), "?status="):
@@ -144,7 +148,7 @@ def test_issues_are_searched_by_a_query(browser: Browser, busy: Project) -> None
     assert shown.value("query") == 'release:1.0 level:error "two times"'
 
 
-def test_a_problem_in_a_query_is_shown_in_its_place(browser: Browser, busy: Project) -> None:
+def test_a_wrong_term_of_a_query_is_marked(browser: Browser, busy: Project) -> None:
     shown = browser.get(f"projects/{busy.id}/issues?query=is:open+%3Cb%3E:x+usre.id:7")
     assert shown.status == 422
     assert "There is no key usre.id. Did you mean user.id?" in shown.text

@@ -1,4 +1,4 @@
-"""The page of an issue: its course, who did what with it, and its events."""
+"""The page of an issue: its charts, its activity, and its events."""
 
 import re
 from datetime import datetime
@@ -20,7 +20,7 @@ from tests.support.pages import MAX_BYTES, MAX_CALLS, OWNER, send
 from tests.support.visible import visible_in
 
 
-def test_an_issue_is_settled_and_the_page_says_who_did_it(
+def test_an_issue_is_settled_and_the_page_names_the_actor(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     send(busy, {"message": "boom", "fingerprint": "f", "release": "1", "server_name": "web-1"})
@@ -60,7 +60,7 @@ def test_hours_of_the_chart_are_in_the_reader_s_time_zone(busy: Project, clock: 
     assert f'class="here" x1="{21.5 / 24 * 100:.1f}%"' in chart
 
 
-def test_counts_releases_and_charts_say_since_when_it_happens(
+def test_the_page_shows_counts_releases_and_charts_since_the_first_event(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     clock.ns = 1_796_000_000 * 10**9  # 2026-11-30T00:53:20Z
@@ -73,9 +73,9 @@ def test_counts_releases_and_charts_say_since_when_it_happens(
     send(busy, {**event, "release": "1.2"})
     shown = signed_in(OWNER).get(path)
     # In the last hour, in 24 hours, in all.
-    facts = shown.text.partition(" Events 1 2 7 Users ")[2]
-    assert "First seen 7 d ago , 30 Nov, 00:53 UTC in 1.0 Last seen just now ," in facts
-    assert "7 Dec, 02:53 UTC in 1.2" in facts
+    summary = shown.text.partition(" Events 1 2 7 Users ")[2]
+    assert "First seen 7 d ago , 30 Nov, 00:53 UTC in 1.0 Last seen just now ," in summary
+    assert "7 Dec, 02:53 UTC in 1.2" in summary
     for chart, label, bars, marks in (
         (
             "by-hour",
@@ -88,8 +88,8 @@ def test_counts_releases_and_charts_say_since_when_it_happens(
         drawn = re.search(rf'id="{chart}-chart".*?aria-label="([^"]*)".*?</svg>', shown.html, re.S)
         assert drawn
         names = marks.split()
-        said = f"{label} First seen in this time: release {', '.join(names)}."
-        assert drawn[1] == said
+        expected = f"{label} First seen in this time: release {', '.join(names)}."
+        assert drawn[1] == expected
         assert drawn[0].count("<g><title>") == bars
         places = [float(x) for x in re.findall(r'class="mark" x1="([\d.]+)%"', drawn[0])]
         assert (len(places), places) == (len(names), sorted(places))
@@ -98,7 +98,7 @@ def test_counts_releases_and_charts_say_since_when_it_happens(
     assert re.search(r"<title>30 Nov: 3<.*<title>5 Dec: 2<.*<title>7 Dec: 2<", shown.html, re.S)
 
 
-def test_the_event_that_is_shown_is_downloaded_and_leads_to_the_first_and_last(
+def test_the_shown_event_has_a_download_and_links_to_the_first_and_last_event(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     ids = []
@@ -115,7 +115,7 @@ def test_the_event_that_is_shown_is_downloaded_and_leads_to_the_first_and_last(
         assert f'href="{link[1]}" aria-label="{name}"' not in led.html
 
 
-def test_long_titles_are_folds_and_all_of_them_is_there(browser: Browser, busy: Project) -> None:
+def test_a_long_title_is_folded_and_complete(browser: Browser, busy: Project) -> None:
     send(busy, {"message": "W" * 1900, "fingerprint": "f"})
     shown = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}").html
     folds = re.findall(r'<details class="long"><summary><h\d>(W+…?)</h\d></summary>', shown)
@@ -173,7 +173,7 @@ def test_the_page_shows_the_short_id_and_is_found_by_it(browser: Browser, busy: 
     assert browser.get(f"{issues_path}/STORE-2-").status == 404
 
 
-def test_a_project_of_the_release_before_gets_its_slug_when_somebody_looks(
+def test_a_project_without_a_slug_gets_one_when_its_list_is_opened(
     browser: Browser, busy: Project
 ) -> None:
     send(busy, {"message": "boom", "fingerprint": "f"})
@@ -184,7 +184,7 @@ def test_a_project_of_the_release_before_gets_its_slug_when_somebody_looks(
     assert projects.find(busy.id).slug == "shop-2"
 
 
-def test_what_was_done_with_an_issue_is_told_in_part_where_it_is_much(
+def test_long_activity_is_cut_and_links_to_all_activity(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     send(busy, {"message": "boom", "fingerprint": "f"})
@@ -202,7 +202,7 @@ def test_what_was_done_with_an_issue_is_told_in_part_where_it_is_much(
 
 
 @pytest.mark.parametrize("text", ["a", "&", "\u202e", "\U0001f4a5"])
-def test_an_issue_that_was_everywhere_is_no_long_page(
+def test_the_page_of_an_issue_with_many_long_values_stays_small(
     browser: Browser, busy: Project, clock: Clock, text: str
 ) -> None:
     names = ("environment", "release", "server_name")
@@ -223,11 +223,11 @@ def test_an_issue_that_was_everywhere_is_no_long_page(
 
 
 def listed(shown: Shown) -> list[str]:
-    """The events that an issue's page lists."""
+    """Return the events that an issue's page lists."""
     return re.findall(r"events/([0-9a-f-]{36})", shown.html)
 
 
-def test_pages_of_an_issue_s_events_lead_back_and_forth_in_five_calls(
+def test_pages_of_an_issue_s_events_link_both_ways_and_make_at_most_five_calls(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     ids: list[str] = []
@@ -259,7 +259,7 @@ def test_pages_of_an_issue_s_events_lead_back_and_forth_in_five_calls(
         assert browser.get(path + odd).status == 200
 
 
-def test_an_issue_is_resolved_in_a_release_or_ignored_until_something(
+def test_an_issue_is_resolved_in_a_release_or_ignored_conditionally(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     for release in ("shop@1.9", "shop@1.10"):
@@ -269,7 +269,7 @@ def test_an_issue_is_resolved_in_a_release_or_ignored_until_something(
     page = browser.get(path)
     assert "In the next release after shop@1.10 In shop@1.10 newest" in page.text
     assert page.value("release") == "shop@1.10"
-    for fields, told in (
+    for fields, expected in (
         ({"action": "resolve-next"}, "resolved in the next release after shop@1.10"),
         ({"action": "resolve-in", "release": " shop@2.0 "}, "resolved in shop@2.0"),
         ({"action": "ignore-24h"}, "ignored until TOMORROW "),
@@ -281,10 +281,10 @@ def test_an_issue_is_resolved_in_a_release_or_ignored_until_something(
         ({"action": "ignore-events", "until_events": "1,000"}, "ignored until 1,000 more events"),
     ):
         clock.advance(1)
-        told = told.replace("TOMORROW", day_name(clock.ms // DAY_MS + 1))
+        expected = expected.replace("TOMORROW", day_name(clock.ms // DAY_MS + 1))
         shown = browser.post(path, **fields).text
-        assert told in shown, told
-        what, _, how = told.partition(" ")
+        assert expected in shown, expected
+        what, _, how = expected.partition(" ")
         assert f"{OWNER} {what} it {how.partition(',')[0]}" in shown
     assert "Ignored until 1,000 more events, 1,000 to go" in shown
     browser.post(path, action="ignore-events", until_events="1")
@@ -309,7 +309,9 @@ def test_an_issue_is_resolved_in_a_release_or_ignored_until_something(
     assert "boom" in browser.get(f"projects/{busy.id}/issues").text
 
 
-def test_an_issue_of_no_release_has_no_next_one(browser: Browser, busy: Project) -> None:
+def test_an_issue_without_a_release_cannot_be_resolved_in_the_next_one(
+    browser: Browser, busy: Project
+) -> None:
     send(busy, {"message": "boom", "fingerprint": "f"})
     path = f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}"
     assert "next release" not in browser.get(path).text

@@ -17,7 +17,7 @@ from tests.support.visible import visible_in
 
 HTMX = {"HX-Request": "true"}
 EVENT = {"message": "boom", "fingerprint": "f"}
-# Calls of a refresh that has something to tell, after the one that finds that out.
+# Calls of a refresh that finds a change, after the call that finds it.
 MAX_CALLS = 6
 
 
@@ -54,7 +54,7 @@ def test_a_page_that_has_not_changed_costs_one_read_unit(
         assert units(calls) == 1
 
 
-def test_what_has_changed_comes_without_the_event_and_the_next_time_costs_one_unit_again(
+def test_a_changed_page_is_sent_without_its_event_and_the_next_refresh_is_204(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     (first,) = send(busy, EVENT | {"stack_trace": "Error: x\n  at charge (/app/pay.js:1:2)"})
@@ -82,14 +82,16 @@ def test_what_has_changed_comes_without_the_event_and_the_next_time_costs_one_un
     assert browser.get(refresh_of(shown, page.url), HTMX).status == 204
 
 
-def test_time_changes_a_page_too(browser: Browser, busy: Project, clock: Clock) -> None:
+def test_a_refresh_updates_the_relative_times(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
     send(busy, EVENT)
     page = opened(browser, busy)
     clock.advance(120)
     assert "first seen 2 min ago" in browser.get(refresh_of(page), HTMX).text.lower()
 
 
-def test_only_the_session_that_saw_the_page_is_told_that_it_has_not_changed(
+def test_only_the_session_that_opened_the_page_gets_a_204(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     send(busy, EVENT)
@@ -107,14 +109,18 @@ def test_only_the_session_that_saw_the_page_is_told_that_it_has_not_changed(
     assert browser.get(to, HTMX).status == 404
 
 
-def test_somebody_who_opens_the_address_sees_the_issue(browser: Browser, busy: Project) -> None:
+def test_the_refresh_address_redirects_to_the_issue_outside_htmx(
+    browser: Browser, busy: Project
+) -> None:
     send(busy, EVENT)
     page = opened(browser, busy)
     assert browser.get(refresh_of(page)).url == page.url
 
 
 @pytest.mark.parametrize("status", ["resolve", "delete"])
-def test_a_colleague_s_action_is_seen(browser: Browser, busy: Project, status: str) -> None:
+def test_a_refresh_shows_the_action_of_another_member(
+    browser: Browser, busy: Project, status: str
+) -> None:
     send(busy, EVENT)
     page = opened(browser, busy)
     act = issues.resolve if status == "resolve" else issues.delete

@@ -43,7 +43,7 @@ def listed(shown: Shown) -> list[str]:
     return re.findall(r'events/([0-9a-f-]{36})"', shown.html)
 
 
-def test_there_are_no_fewer_users_in_all_than_in_the_last_hour(
+def test_the_number_of_all_users_is_at_least_that_of_the_last_hour(
     browser: Browser, busy: Project
 ) -> None:
     ids = ids_of_three_by_estimate()
@@ -58,7 +58,7 @@ def test_there_are_no_fewer_users_in_all_than_in_the_last_hour(
     ]
 
 
-def test_each_value_has_its_share_and_leads_to_its_events(browser: Browser, busy: Project) -> None:
+def test_each_value_has_its_share_and_links_to_its_events(browser: Browser, busy: Project) -> None:
     event = {"message": "boom", "fingerprint": "f"}
     agents = [FIREFOX, FIREFOX, FIREFOX, SAFARI]
     ids = send(
@@ -93,7 +93,7 @@ def test_each_value_has_its_share_and_leads_to_its_events(browser: Browser, busy
     assert sorted(listed(user)) == sorted([ids[0], ids[2]])
 
 
-def test_the_issue_s_page_loads_them_by_itself_and_the_browser_keeps_them_a_minute(
+def test_the_issue_page_loads_its_tags_and_the_browser_caches_them_for_a_minute(
     browser: Browser, busy: Project
 ) -> None:
     send(busy, {"message": "boom", "fingerprint": "f", "user": {"id": 1}})
@@ -111,7 +111,7 @@ def test_the_issue_s_page_loads_them_by_itself_and_the_browser_keeps_them_a_minu
     assert browser.get(f"{issue_of(busy)}/tags").headers["Cache-Control"] == "no-store"
 
 
-def test_an_open_page_counts_them_again_only_if_the_issue_has_changed(
+def test_an_open_page_counts_tags_again_only_if_the_issue_has_changed(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     event = {"message": "boom", "fingerprint": "f"}
@@ -172,7 +172,7 @@ def test_a_key_has_a_page_with_more_of_its_values(browser: Browser, busy: Projec
     only_our_markup(none.html)
 
 
-def test_what_lies_beyond_the_newest_events_is_said_to_be_beyond(
+def test_counts_and_searches_show_that_they_cover_only_the_newest_events(
     browser: Browser, busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("errata.usecases.newest_events.NEWEST", 4)
@@ -199,7 +199,7 @@ def test_what_lies_beyond_the_newest_events_is_said_to_be_beyond(
     assert seen == [ids[3], ids[1]]
 
 
-def test_large_events_are_fewer(
+def test_fewer_events_are_counted_if_they_are_large(
     browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("errata.store.event_queries._FIRST_BATCH", 2)
@@ -212,9 +212,7 @@ def test_large_events_are_fewer(
 
 
 @pytest.mark.parametrize("value", [HOSTILE, "&" * 300, "\U0001f4a5" * 300, "x" * 9_000])
-def test_whatever_the_values_are_they_are_shown_as_texts(
-    browser: Browser, busy: Project, value: str
-) -> None:
+def test_hostile_values_are_shown_as_text(browser: Browser, busy: Project, value: str) -> None:
     send(
         busy,
         *(
@@ -244,13 +242,13 @@ def test_whatever_the_values_are_they_are_shown_as_texts(
     assert len(listed(found)) == 1
 
 
-def test_a_page_says_by_which_values_a_search_does_not_find_its_issue(
+def test_the_page_names_the_keys_whose_values_a_search_may_miss(
     browser: Browser, busy: Project
 ) -> None:
     send(busy, {"message": "boom", "fingerprint": "f", "environment": "qa"})
-    told = "This issue has too many values of"
-    assert told not in browser.get(f"{issue_of(busy)}/tags").text
+    warning = "This issue has too many values of"
+    assert warning not in browser.get(f"{issue_of(busy)}/tags").text
     pk = issues_partition(busy.id, 0)
     shelf.set_attribute(pk, issue_id(busy.id, "f"), "value_counts", {"user.id": 200, "tag": 200})
     page = browser.get(f"{issue_of(busy)}/tags", HTMX)
-    assert f"{told} user.id, tags. A search finds it only by some of them." in page.text
+    assert f"{warning} user.id, tags. A search finds it only by some of them." in page.text

@@ -1,4 +1,4 @@
-"""Forms that arrive after the session has ended: nothing is lost, and nothing is done unasked."""
+"""Forms that arrive after the session has ended: nothing is lost, and nothing is changed."""
 
 import html
 import re
@@ -27,8 +27,8 @@ HIDDEN = re.compile(r'<input type="hidden" name="(kept\.[^"]*)" value="([^"]*)">
 def ended(aws: None, project: Project, monkeypatch: pytest.MonkeyPatch) -> Browser:
     """Return the browser of an owner, on the page of settings, whose session has just ended."""
     members.add("default", OWNER, "owner", password=PASSWORD)
-    vouched = sessions.Claims(OWNER, 2**45, settings().user_pool_client_id)
-    monkeypatch.setattr(tokens, "verify", lambda _: vouched)
+    claims = sessions.Claims(OWNER, 2**45, settings().user_pool_client_id)
+    monkeypatch.setattr(tokens, "verify", lambda _: claims)
     browser = signed_in(OWNER)
     browser.headers = SAME_ORIGIN
     browser.get(f"projects/{project.id}/settings")
@@ -42,12 +42,12 @@ def end_session(browser: Browser) -> None:
 
 
 def kept(shown: Shown) -> dict[str, str]:
-    """Return the fields that the page carries."""
+    """Return the kept fields of the page."""
     return {html.unescape(name): html.unescape(value) for name, value in HIDDEN.findall(shown.html)}
 
 
 def sign_in(browser: Browser, password: str = PASSWORD, **changed: Any) -> Shown:
-    """Send the form for the sign-in, with all that it carries."""
+    """Send the form of the sign-in, with its kept fields."""
     shown = browser.page
     assert shown
     fields = {"next": shown.value("next"), **kept(shown), **changed}
@@ -93,7 +93,7 @@ def test_only_forms_of_our_own_pages_are_kept(
     assert SESSION_COOKIE not in ended.cookies
 
 
-def test_without_the_cookie_an_old_browser_keeps_only_the_place(
+def test_an_old_browser_without_the_cookie_keeps_no_fields(
     ended: Browser, project: Project
 ) -> None:
     ended.headers, ended.cookies = {}, {}
@@ -101,7 +101,7 @@ def test_without_the_cookie_an_old_browser_keeps_only_the_place(
     assert ("typed" in shown.html, kept(shown)) == (False, {})
 
 
-def test_carried_fields_do_nothing_but_fill_in_a_form(ended: Browser, busy: Project) -> None:
+def test_kept_fields_only_fill_in_a_form(ended: Browser, busy: Project) -> None:
     send(busy, {"message": "boom", "fingerprint": "f"})
     path = f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}"
     shown = ended.post(path, action="delete")
@@ -117,9 +117,7 @@ def sign_in_again(browser: Browser, path: str, **fields: str) -> Shown:
     return sign_in(browser, next=path, **fields)
 
 
-def test_fields_are_not_carried_to_a_page_without_the_token_of_the_sign_in(
-    ended: Browser, project: Project
-) -> None:
+def test_kept_fields_need_the_token_of_the_sign_in(ended: Browser, project: Project) -> None:
     browser = signed_in(OWNER)
     path = f"projects/{project.id}/settings"
     browser.get(path)
@@ -132,13 +130,15 @@ def test_fields_are_not_carried_to_a_page_without_the_token_of_the_sign_in(
 
 
 @pytest.mark.parametrize("away", ["//evil.example", "https://evil.example", "/x", "javascript:x"])
-def test_a_form_is_not_led_elsewhere(ended: Browser, project: Project, away: str) -> None:
+def test_the_sign_in_does_not_redirect_to_another_site(
+    ended: Browser, project: Project, away: str
+) -> None:
     ended.post(f"projects/{project.id}/settings", save="1", name="typed")
     shown = sign_in(ended, next=away)
     assert shown.url == "https://errors.example.com/v1/dashboard/projects"
 
 
-def test_what_is_too_long_is_not_kept(ended: Browser, project: Project) -> None:
+def test_a_form_that_is_too_long_is_not_kept(ended: Browser, project: Project) -> None:
     shown = ended.post(f"projects/{project.id}/rules", save="1", rules="x" * 47_000)
     assert (len(kept(shown)), shown.size < MAX_BYTES) == (2, True)
     shown = sign_in(ended)

@@ -12,7 +12,7 @@ from tests.support.pages import HOSTILE, MAX_BYTES, MAX_CALLS, only_our_markup, 
 
 @pytest.fixture
 def path(busy: Project) -> str:
-    """Return the path of an issue of three."""
+    """Send three issues. Return the path of the first."""
     for message in ("no price for the cart", "no price for this cart", "disk full"):
         send(busy, {"message": message, "fingerprint": message, "exception_class": "PriceError"})
     return f"projects/{busy.id}/issues/{issue_id(busy.id, 'no price for the cart')}"
@@ -39,27 +39,27 @@ def test_a_similar_issue_is_merged_and_separated(
         assert "All 2 events" in browser.get(link).text
     with recorded() as calls:
         browser.get(path)
-    # One for the members, and one more of the index of events for each.
+    # One call for the members, and one of the index of events for each member.
     assert len(calls) <= MAX_CALLS + 2
     page = browser.post(f"{path}/merge", separate=other)
     assert "None yet. If you merge an issue into this one," in page.text
     assert name in browser.get(f"projects/{busy.id}/issues").text
 
 
-def test_an_issue_of_the_same_place_is_similar(browser: Browser, busy: Project) -> None:
+def test_an_issue_of_the_same_file_is_similar(browser: Browser, busy: Project) -> None:
     cart, mail = "shop/cart/total_of_items.py", "mail/daily/send_reports.py"
-    for title, place in (
+    for title, file in (
         ("negative sum", cart),
         ("unexpected currency", cart),
         ("unexpected weekday", mail),
     ):
-        send(busy, {"message": title, "fingerprint": title, "file": place})
+        send(busy, {"message": title, "fingerprint": title, "file": file})
     page = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'negative sum')}/merge").text
     assert "unexpected currency" in page
     assert "unexpected weekday" not in page
 
 
-def test_what_cannot_be_merged_is_said_where_it_was_typed(browser: Browser, path: str) -> None:
+def test_an_invalid_merge_shows_an_error_and_keeps_the_input(browser: Browser, path: str) -> None:
     browser.get(f"{path}/merge")
     refused = browser.post(f"{path}/merge", name="999")
     assert refused.status == 422
@@ -69,7 +69,7 @@ def test_what_cannot_be_merged_is_said_where_it_was_typed(browser: Browser, path
     assert (refused.status, "at least one other issue" in refused.text) == (422, True)
 
 
-def test_hostile_issues_stay_within_the_bounds(browser: Browser, busy: Project) -> None:
+def test_the_page_of_hostile_issues_stays_small(browser: Browser, busy: Project) -> None:
     for name in "ab":
         send(busy, {"message": HOSTILE * 20, "culprit": HOSTILE, "fingerprint": name})
     page = browser.get(f"projects/{busy.id}/issues/{issue_id(busy.id, 'a')}/merge")

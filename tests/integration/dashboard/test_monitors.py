@@ -33,7 +33,9 @@ def test_the_empty_page_says_how_to_begin(browser: Browser, busy: Project) -> No
     assert busy.key not in shown.html
 
 
-def test_the_list_says_what_each_job_does(browser: Browser, busy: Project) -> None:
+def test_the_list_shows_schedule_state_and_runs_of_each_monitor(
+    browser: Browser, busy: Project
+) -> None:
     made = watched(busy.id, failing=True, issue_id=ISSUE)
     watched(busy.id, "report", HOSTILE[:MAX_ENVIRONMENT], ("ok",), config=None, expected_ms=None)
     shown = browser.get(path(busy))
@@ -75,7 +77,7 @@ def test_an_admin_deletes_a_monitor_in_an_environment(browser: Browser, busy: Pr
     assert (again.status, "has no monitor" in again.text) == (404, True)
 
 
-def test_a_member_sees_them_and_deletes_none(busy: Project) -> None:
+def test_a_member_sees_monitors_and_cannot_delete_them(busy: Project) -> None:
     watched(busy.id)
     team = members.create_team("default", "web").id
     members.set_project_teams(busy.id, [team])
@@ -89,7 +91,9 @@ def test_a_member_sees_them_and_deletes_none(busy: Project) -> None:
     assert member.get(path(other)).status == 404
 
 
-def test_the_pages_of_as_many_as_there_may_be_are_small(browser: Browser, busy: Project) -> None:
+def test_the_list_of_the_maximum_number_of_monitors_stays_small(
+    browser: Browser, busy: Project
+) -> None:
     environment = "\U0001f4a5" * MAX_ENVIRONMENT
     for number in range(MAX_MONITORS):
         slug = f"{number:03}".ljust(MAX_SLUG, "x")
@@ -104,7 +108,7 @@ def test_the_pages_of_as_many_as_there_may_be_are_small(browser: Browser, busy: 
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_same_with_the_command(busy: Project) -> None:
+def test_the_command_lists_shows_and_deletes_monitors(busy: Project) -> None:
     assert "No monitors." in done("monitors", "list", busy.id).out
     watched(busy.id, failing=True, issue_id=ISSUE)
     watched(busy.id, environment="staging", statuses=("ok",))

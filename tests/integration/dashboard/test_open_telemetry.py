@@ -21,12 +21,12 @@ def test_the_page_says_how_to_set_up_a_program(browser: Browser, busy: Project) 
     assert busy.key not in shown.html
 
 
-def test_an_owner_lets_log_records_become_events(browser: Browser, busy: Project) -> None:
+def test_an_owner_turns_events_from_log_records_on_and_off(browser: Browser, busy: Project) -> None:
     page = path(busy)
     assert "are dropped" in browser.get(page).text
-    for word, said in (("on", "become events"), ("off", "are dropped")):
+    for word, message in (("on", "become events"), ("off", "are dropped")):
         shown = browser.post(page, **{"log-errors": word})
-        assert said in shown.text
+        assert message in shown.text
         assert projects.find(busy.id).log_errors is (word == "on")
         found = access.find_any(busy.public, 0).access
         assert found
@@ -35,7 +35,7 @@ def test_an_owner_lets_log_records_become_events(browser: Browser, busy: Project
     assert [each.action for each in entries].count("log records changed") == 2
 
 
-def test_a_member_reads_and_changes_nothing(busy: Project) -> None:
+def test_a_member_can_read_and_not_change_the_setting(busy: Project) -> None:
     team = members.create_team("default", "web").id
     members.set_project_teams(busy.id, [team])
     members.add("default", "member@example.com", "member", [team])
@@ -46,7 +46,7 @@ def test_a_member_reads_and_changes_nothing(busy: Project) -> None:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_same_with_the_command(busy: Project) -> None:
+def test_the_command_changes_the_setting_for_log_records(busy: Project) -> None:
     set_ = ("projects", "set", busy.id)
     assert "log errors  events\n" in done(*set_, "--log-errors").out
     assert done("projects", "show", busy.id, "--json").json["log_errors"] is True

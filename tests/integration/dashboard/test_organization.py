@@ -1,4 +1,4 @@
-"""An organization's page: members, teams, policy and projects; who may, and what comes of it."""
+"""An organization's page: its members, teams, policy and projects, and who may change them."""
 
 import html
 import re
@@ -63,8 +63,8 @@ def send(browser: Browser, **fields: Any) -> Shown:
     return browser.post(f"orgs/{ACME}", **fields)
 
 
-def of(email: str) -> str:
-    """A member's page."""
+def member_page(email: str) -> str:
+    """Return the path of a member's page."""
     return f"orgs/{ACME}/member?email={email.replace('+', '%2B')}"
 
 
@@ -74,7 +74,7 @@ def role_of(email: str) -> Membership | None:
 
 
 def account_of(email: str) -> str | None:
-    """The state of somebody's account in Cognito."""
+    """Return the state of an account in Cognito, None without one."""
     users = boto3.client("cognito-idp").list_users(UserPoolId=settings().user_pool_id)["Users"]
     for user in users:
         if {"Name": "email", "Value": email} in user["Attributes"]:
@@ -85,7 +85,7 @@ def account_of(email: str) -> str | None:
 # ------------------------------------------------------------------ members
 
 
-def test_whoever_is_invited_gets_an_account_and_sees_their_team_s_projects(
+def test_an_invited_member_gets_an_account_and_sees_the_team_s_projects(
     admin: Browser, team: str
 ) -> None:
     projects.create("shop", organization=ACME, teams=frozenset({team}))
@@ -98,70 +98,72 @@ def test_whoever_is_invited_gets_an_account_and_sees_their_team_s_projects(
 
 
 def test_a_role_and_teams_are_changed_on_the_member_s_page(admin: Browser, team: str) -> None:
-    page = admin.get(of(MEMBER))
+    page = admin.get(member_page(MEMBER))
     assert f'value="{team}" checked' in page.html
     other = members.create_team(ACME, "ops").id
-    shown = admin.post(of(MEMBER), save="1", role="admin", team=[other])
+    shown = admin.post(member_page(MEMBER), save="1", role="admin", team=[other])
     assert (shown.status, shown.url.endswith(f"orgs/{ACME}?said=changed")) == (200, True)
     assert role_of(MEMBER) == Membership("admin", frozenset({other}))
 
 
-def test_an_address_with_signs_of_its_own_is_one_member_s(admin: Browser) -> None:
+def test_the_page_of_a_member_with_a_plus_sign_in_the_address_is_found(admin: Browser) -> None:
     members.add(ACME, NEW, "member")
     page = admin.get(f"orgs/{ACME}")
     assert "member?email=new%2Bcomer%40example.com" in page.html
-    assert admin.get(of(NEW)).status == 200
-    admin.post(of(NEW), remove="1")
+    assert admin.get(member_page(NEW)).status == 200
+    admin.post(member_page(NEW), remove="1")
     assert role_of(NEW) is None
 
 
 def test_an_invitation_is_mailed_again_until_a_password_is_chosen(admin: Browser) -> None:
-    admin.get(of(MEMBER))
-    assert "has been sent" in admin.post(of(MEMBER), **{"invite-again": "1"}).text
-    admin.get(of(MEMBER))
+    admin.get(member_page(MEMBER))
+    assert "has been sent" in admin.post(member_page(MEMBER), **{"invite-again": "1"}).text
+    admin.get(member_page(MEMBER))
     with refusing("AdminCreateUser", "UnsupportedUserStateException"):
-        shown = admin.post(of(MEMBER), **{"invite-again": "1"})
+        shown = admin.post(member_page(MEMBER), **{"invite-again": "1"})
     assert shown.status == 422
     assert "has already chosen a password" in shown.text
 
 
-def test_whoever_is_removed_sees_nothing_from_then_on(owner: Browser, team: str) -> None:
+def test_a_removed_member_cannot_open_the_team_s_project(owner: Browser, team: str) -> None:
     projects.create("shop", organization=ACME, teams=frozenset({team}))
     eve = signed_in(MEMBER)
     assert eve.get("projects/1/settings").status == 200
-    owner.get(of(MEMBER))
-    assert MEMBER not in owner.post(of(MEMBER), remove="1").text
+    owner.get(member_page(MEMBER))
+    assert MEMBER not in owner.post(member_page(MEMBER), remove="1").text
     assert eve.get("projects/1/settings").status == 404
 
 
-def test_who_steps_down_is_led_away(admin: Browser) -> None:
-    admin.get(of(ADMIN))
-    shown = admin.post(of(ADMIN), save="1", role="member")
+def test_an_admin_who_steps_down_is_redirected_to_the_projects(admin: Browser) -> None:
+    admin.get(member_page(ADMIN))
+    shown = admin.post(member_page(ADMIN), save="1", role="member")
     assert (shown.status, shown.url.rpartition("/")[2]) == (200, "projects")
     assert admin.get(f"orgs/{ACME}").status == 403
 
 
 @pytest.mark.parametrize("fields", [{"remove": "1"}, {"save": "1", "role": "member"}])
-def test_the_last_owner_stays(owner: Browser, fields: dict[str, str]) -> None:
-    owner.get(of(OWNER))
-    shown = owner.post(of(OWNER), **fields)
+def test_the_last_owner_cannot_be_removed_or_demoted(
+    owner: Browser, fields: dict[str, str]
+) -> None:
+    owner.get(member_page(OWNER))
+    shown = owner.post(member_page(OWNER), **fields)
     assert shown.status == 422
     assert "last owner" in shown.text
     assert role_of(OWNER) == Membership("owner")
 
 
-def test_an_admin_deals_with_no_owner(admin: Browser) -> None:
+def test_an_admin_cannot_add_change_or_remove_an_owner(admin: Browser) -> None:
     assert ">owner</option>" not in admin.get(f"orgs/{ACME}").html
     before = rows()
     shown = send(admin, invite="1", email=NEW, role="owner")
     assert shown.status == 403
     assert "Only an owner" in shown.text
     assert shown.value("email") == NEW
-    admin.get(of(OWNER))
+    admin.get(member_page(OWNER))
     for fields in ({"remove": "1"}, {"save": "1", "role": "member"}, {"invite-again": "1"}):
-        assert admin.post(of(OWNER), **fields).status == 403
-    admin.get(of(MEMBER))
-    assert admin.post(of(MEMBER), save="1", role="owner").status == 403
+        assert admin.post(member_page(OWNER), **fields).status == 403
+    admin.get(member_page(MEMBER))
+    assert admin.post(member_page(MEMBER), save="1", role="owner").status == 403
     assert rows() == before
     assert account_of(NEW) is None
 
@@ -169,7 +171,7 @@ def test_an_admin_deals_with_no_owner(admin: Browser) -> None:
 # ------------------------------------------------------------------ teams
 
 
-def test_a_team_is_made_renamed_and_deleted(admin: Browser, team: str) -> None:
+def test_a_team_is_created_renamed_and_deleted(admin: Browser, team: str) -> None:
     send(admin, **{"create-team": "1", "team_name": " ops "})
     assert [each.name for each in members.list_teams(ACME)] == ["web", "ops"]
     page = f"orgs/{ACME}/teams/{team}"
@@ -187,7 +189,7 @@ def test_a_team_is_made_renamed_and_deleted(admin: Browser, team: str) -> None:
 # ------------------------------------------------------------------ policy
 
 
-def test_an_allowlist_binds_the_apis_and_not_the_dashboard(admin: Browser) -> None:
+def test_an_allowlist_restricts_the_apis_and_not_the_dashboard(admin: Browser) -> None:
     created = projects.create("shop", organization=ACME)
     assert created
     shop = Project(created.project.id, created.key)
@@ -204,7 +206,7 @@ def test_an_allowlist_binds_the_apis_and_not_the_dashboard(admin: Browser) -> No
     assert ingest(shop).status == 202
 
 
-def test_a_quota_and_what_is_used_of_it(admin: Browser, clock: Clock) -> None:
+def test_the_page_shows_how_much_of_the_quota_is_used(admin: Browser, clock: Clock) -> None:
     send(admin, policy="1", allowlist="", monthly_quota="5000")
     quota_leases.lease_units(ACME, quota.month_of(clock.ms), 1234, 5000)
     assert "1,234 of 5,000 events used this month" in admin.get(f"orgs/{ACME}").text
@@ -212,7 +214,9 @@ def test_a_quota_and_what_is_used_of_it(admin: Browser, clock: Clock) -> None:
     assert organizations.find(ACME).monthly_quota is None
 
 
-def test_what_is_used_this_month_is_told_without_a_quota_too(admin: Browser, clock: Clock) -> None:
+def test_the_usage_page_counts_the_month_s_events_without_a_quota(
+    admin: Browser, clock: Clock
+) -> None:
     clock.ns = int(datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()) * 10**9
     browser = opened(ADMIN)
     made = [projects.create(f"shop {n}", organization=ACME) for n in range(20)]
@@ -285,7 +289,7 @@ def test_a_new_project_s_key_is_shown_once_and_its_team_sees_it(admin: Browser, 
     assert names == ["errata-60", "errata-600-300"]
 
 
-# ------------------------------------------------------------------ what is wrong
+# ------------------------------------------------------------------ invalid forms
 
 
 @pytest.mark.parametrize(
@@ -304,7 +308,7 @@ def test_a_new_project_s_key_is_shown_once_and_its_team_sees_it(admin: Browser, 
         ({"create-project": "1", "project_name": "typed", "team": "01234567"}, "no team 01234567"),
     ],
 )
-def test_what_is_wrong_is_said_above_its_form_and_changes_nothing(
+def test_an_invalid_form_shows_an_error_and_changes_nothing(
     admin: Browser, fields: dict[str, str], complaint: str
 ) -> None:
     before = rows()
@@ -320,23 +324,25 @@ def test_what_is_wrong_is_said_above_its_form_and_changes_nothing(
     assert account_of(NEW) is None
 
 
-# ------------------------------------------------------------------ who may
+# ------------------------------------------------------------------ permissions
 
 FORMS: list[tuple[str, dict[str, str]]] = [
     (f"orgs/{ACME}", {"invite": "1", "email": NEW, "role": "member"}),
     (f"orgs/{ACME}", {"create-team": "1", "team_name": "ops"}),
     (f"orgs/{ACME}", {"policy": "1", "allowlist": "", "monthly_quota": "1"}),
     (f"orgs/{ACME}", {"create-project": "1", "project_name": "shop"}),
-    (of(MEMBER), {"save": "1", "role": "admin"}),
-    (of(ADMIN), {"remove": "1"}),
-    (of(MEMBER), {"invite-again": "1"}),
+    (member_page(MEMBER), {"save": "1", "role": "admin"}),
+    (member_page(ADMIN), {"remove": "1"}),
+    (member_page(MEMBER), {"invite-again": "1"}),
     (f"orgs/{ACME}/teams/TEAM", {"rename": "1", "name": "ops"}),
     (f"orgs/{ACME}/teams/TEAM", {"delete": "1"}),
 ]
 
 
 @pytest.mark.parametrize(("email", "status"), [(MEMBER, 403), ("mallory@example.com", 404)])
-def test_nobody_else_sees_it_or_changes_it(team: str, email: str, status: int) -> None:
+def test_members_and_owners_of_another_organization_cannot_open_or_change_it(
+    team: str, email: str, status: int
+) -> None:
     members.add(organizations.create("elsewhere").id, "mallory@example.com", "owner")
     other = signed_in(email)
     before = rows()
@@ -355,14 +361,14 @@ def test_a_form_without_the_session_s_token_does_nothing(admin: Browser, team: s
     assert rows() == before
 
 
-def test_nothing_of_another_organization_can_be_named(admin: Browser) -> None:
+def test_members_and_teams_of_another_organization_are_404(admin: Browser) -> None:
     elsewhere = organizations.create("elsewhere").id
     theirs = members.create_team(elsewhere, "ops").id
     members.add(elsewhere, NEW, "member")
-    for path in (of(NEW), f"orgs/{ACME}/teams/{theirs}"):
+    for path in (member_page(NEW), f"orgs/{ACME}/teams/{theirs}"):
         assert admin.get(path).status == 404
     admin.get(f"orgs/{ACME}")
-    assert admin.post(of(NEW), remove="1").status == 404
+    assert admin.post(member_page(NEW), remove="1").status == 404
     assert admin.post(f"orgs/{ACME}/teams/{theirs}", delete="1", csrf=token(admin)).status == 404
     assert members.list_members(elsewhere) == [Member(NEW, "member")]
 
@@ -374,7 +380,7 @@ def token(browser: Browser) -> str:
 # ------------------------------------------------------------------ the page itself
 
 
-def test_the_default_organization_is_there_before_anything_of_it_is_set() -> None:
+def test_the_default_organization_has_a_page_before_it_is_configured() -> None:
     members.add("default", OWNER, "owner")
     browser = signed_in(OWNER)
     shown = browser.get("orgs/default")
@@ -384,17 +390,19 @@ def test_the_default_organization_is_there_before_anything_of_it_is_set() -> Non
     assert signed_in(MEMBER).get("orgs/default").status == 404
 
 
-def test_hostile_names_are_text(admin: Browser, team: str) -> None:
+def test_hostile_names_are_shown_as_text(admin: Browser, team: str) -> None:
     members.rename_team(ACME, team, HOSTILE)
     projects.create(HOSTILE, organization=ACME)
-    for path in (f"orgs/{ACME}", f"orgs/{ACME}/teams/{team}", of(MEMBER)):
+    for path in (f"orgs/{ACME}", f"orgs/{ACME}/teams/{team}", member_page(MEMBER)):
         shown = admin.get(path)
         assert "<script>alert" not in shown.html
         assert "\u202e" not in unsent(shown)
         assert "&lt;script&gt;" in shown.html
 
 
-def test_a_large_organization_is_five_calls_and_no_long_page(admin: Browser, team: str) -> None:
+def test_the_page_of_a_large_organization_makes_five_calls_and_stays_small(
+    admin: Browser, team: str
+) -> None:
     made = [members.create_team(ACME, f"the team of many, {number:03}").id for number in range(60)]
     for number in range(60):
         members.add(ACME, f"member-{number:03}@example.com", "member", [*made[:5], team])
@@ -410,13 +418,15 @@ def test_a_large_organization_is_five_calls_and_no_long_page(admin: Browser, tea
     rest = admin.get(f"orgs/{ACME}?after=member-046%40example.com")
     assert "member-059@example.com" in rest.text
     assert "More members" not in rest.text
-    assert admin.get(of(MEMBER)).size < 60_000
+    assert admin.get(member_page(MEMBER)).size < 60_000
 
 
-def test_a_member_s_and_a_team_s_page_cost_five_calls_at_most(admin: Browser, team: str) -> None:
+def test_the_pages_of_a_member_and_a_team_make_at_most_five_calls(
+    admin: Browser, team: str
+) -> None:
     for number in range(60):
         members.create_team(ACME, f"the team of many, {number}")
-    for path in (of(MEMBER), f"orgs/{ACME}/teams/{team}"):
+    for path in (member_page(MEMBER), f"orgs/{ACME}/teams/{team}"):
         with recorded() as calls:
             shown = admin.get(path)
         assert (shown.status, len(calls) <= 5) == (200, True)
@@ -424,7 +434,7 @@ def test_a_member_s_and_a_team_s_page_cost_five_calls_at_most(admin: Browser, te
 
 
 @pytest.mark.parametrize("text", ["a", "&", "\u202e", "\U0001f4a5"])
-def test_long_names_make_no_long_page(admin: Browser, team: str, text: str) -> None:
+def test_long_names_keep_the_page_small(admin: Browser, team: str, text: str) -> None:
     for number in range(50):
         members.create_team(ACME, f"{number}{text * 190}")
         projects.create(f"{number}{text * 190}", organization=ACME)

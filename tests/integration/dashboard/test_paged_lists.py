@@ -1,4 +1,4 @@
-"""Releases and projects, however many there are."""
+"""Long lists of releases and projects have pages."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_releases_are_paged_within_the_bounds(
     assert browser.get(f"projects/{busy.id}/releases?cursor=x").status == 422
 
 
-def test_releases_beyond_one_look_come_in_parts_with_open_issues_at_least(
+def test_too_many_releases_are_loaded_in_parts_with_lower_bounds_of_open_issues(
     browser: Browser, busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(busy, *[{"message": "m", "fingerprint": f"{n}", "release": f"{n:03d}"} for n in range(90)])
@@ -71,7 +71,7 @@ def test_projects_are_paged_within_the_bounds(
     assert sorted(followed(browser, "projects", link, most), key=int) == mine
 
 
-def test_projects_of_strangers_and_others_do_not_hide_mine(
+def test_unclaimed_projects_and_those_of_others_do_not_hide_a_member_s_projects(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     others = organizations.create("others").id

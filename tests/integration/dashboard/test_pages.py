@@ -1,4 +1,4 @@
-"""What goes for every page: what it costs, whom it trusts, who may see it, where its links lead."""
+"""Rules for every page: its cost, forged forms, hostile texts, permissions and links."""
 
 import json
 import re
@@ -20,7 +20,9 @@ from tests.support.pages import CORPUS, HOSTILE, MAX_BYTES, MAX_CALLS, OWNER, on
 from tests.support.visible import visible_in
 
 
-def test_every_other_page_costs_no_more(browser: Browser, busy: Project) -> None:
+def test_every_page_of_a_project_makes_few_calls_and_stays_small(
+    browser: Browser, busy: Project
+) -> None:
     ids = send(busy, *[json.loads(line) for line in CORPUS[:8]] * 4)
     event = next(iter(issues.list_issues(visible_in(busy.id))))
     for path in (
@@ -47,7 +49,7 @@ def test_every_other_page_costs_no_more(browser: Browser, busy: Project) -> None
     [(lambda call: RuntimeError("of the inside"), 500), (throttled, 503)],
     ids=["an error in Errata", "a busy store"],
 )
-def test_a_failure_is_a_page_with_an_id_that_is_in_the_log(
+def test_a_failure_shows_a_page_with_an_id_that_is_logged(
     browser: Browser, caplog: pytest.LogCaptureFixture, error: Any, status: int
 ) -> None:
     def fail(call: Call) -> Any:
@@ -89,9 +91,9 @@ TEXTS = (
 OTHERS = ("fingerprint", "context", "user", "breadcrumbs")
 
 
-def carrying(value: str, names: tuple[str, ...]) -> dict[str, Any]:
-    """An event with this in every field, or in these alone."""
-    carried: dict[str, Any] = {
+def event_with(value: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return an event with this value in every field, or only in these fields."""
+    fields: dict[str, Any] = {
         **dict.fromkeys(TEXTS, value),
         "fingerprint": value[:300],
         "stack_trace": f"Error: {value}\n" + f"    at {value[:3_000]} (/app/x.js:1:2)\n" * 90,
@@ -99,7 +101,7 @@ def carrying(value: str, names: tuple[str, ...]) -> dict[str, Any]:
         "user": {"id": value[:300], "email": value[:900]},
         "breadcrumbs": [{"message": value[:900], "data": {value[:300]: value[:300]}}] * 50,
     }
-    return {"message": "boom", **{name: carried[name] for name in names or carried}}
+    return {"message": "boom", **{name: fields[name] for name in names or fields}}
 
 
 @pytest.mark.parametrize(
@@ -109,8 +111,8 @@ def carrying(value: str, names: tuple[str, ...]) -> dict[str, Any]:
         ("&" * 3_000, ()),
         ("\U0001f4a5" * 300, ()),
         ("\n" * 9_000, ()),
-        # As much as a body holds, in one field: a context has it twice, and JSON writes an astral
-        # character in twelve bytes.
+        # The most that a body may have, in one field: a context has it twice, and JSON writes an
+        # astral character in twelve bytes.
         *(
             ("&" * 500_000 if name == "context" else "&" * 700_000, (name,))
             for name in TEXTS + OTHERS
@@ -119,10 +121,10 @@ def carrying(value: str, names: tuple[str, ...]) -> dict[str, Any]:
     ],
     ids=["hostile", "escaped", "wide", "lines", *TEXTS, *OTHERS, "wide message"],
 )
-def test_whatever_an_event_carries_is_shown_as_text(
+def test_any_contents_of_an_event_are_shown_as_text(
     browser: Browser, busy: Project, value: str, names: tuple[str, ...]
 ) -> None:
-    accepted = ingest(busy, carrying(value, names))
+    accepted = ingest(busy, event_with(value, names))
     assert accepted.status == 202, accepted.text
     assert stream.deliver(stream.records()) == []
     event = accepted.json["id"]
@@ -137,7 +139,7 @@ def test_whatever_an_event_carries_is_shown_as_text(
 
 
 @pytest.mark.usefixtures("project")
-def test_a_member_sees_the_projects_of_their_teams_alone() -> None:
+def test_a_member_sees_only_the_projects_of_their_teams() -> None:
     ours, theirs = new_project(), new_project()
     members.add("default", OWNER, "owner")
     team = members.create_team("default", "web")
@@ -157,7 +159,7 @@ def test_a_member_sees_the_projects_of_their_teams_alone() -> None:
     assert stranger.get(f"projects/{ours.id}/issues").status == 404
 
 
-def test_behind_a_domain_of_one_s_own_there_is_no_stage(browser: Browser, busy: Project) -> None:
+def test_links_have_no_stage_with_a_custom_domain(browser: Browser, busy: Project) -> None:
     (event,) = send(busy, {"message": "boom"})
     cookies = browser.cookies
     browser = Browser(stage="")
@@ -182,7 +184,7 @@ def test_behind_a_domain_of_one_s_own_there_is_no_stage(browser: Browser, busy: 
     assert "export ERRATA_URL='https://errors.example.com'" in settings.text
 
 
-def test_what_is_no_page_of_ours_is_not_found(browser: Browser) -> None:
+def test_an_unknown_path_is_404_and_a_wrong_method_is_405(browser: Browser) -> None:
     for path in ("x", "projects/99", "projects/99/issues", "projects/1x/issues", "static/0/x.css"):
         assert browser.get(path).status == 404, path
     refused = browser.post("projects", csrf="")
@@ -220,7 +222,9 @@ def test_an_error_page_keeps_the_navigation(browser: Browser, busy: Project) -> 
     assert re.search(issues_of_mine, forged.html)
 
 
-def test_whoever_is_not_signed_in_gets_a_plain_error_page(browser: Browser, busy: Project) -> None:
+def test_somebody_without_a_session_gets_an_error_page_without_navigation(
+    browser: Browser, busy: Project
+) -> None:
     ended = Browser({**browser.cookies})
     sessions.remove(browser.cookies[SESSION_COOKIE].partition(".")[2])
     for anonymous in (Browser(), ended, Browser({SESSION_COOKIE: "x.y"})):

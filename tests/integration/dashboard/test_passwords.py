@@ -1,4 +1,4 @@
-"""Passwords of the team's own: the first one, and one that was forgotten."""
+"""Passwords in the user pool: the first one, and a forgotten one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ FIRST, OWN = "Temporary-pass-1", "correct horse battery"
 
 @pytest.fixture
 def invited(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    """The browser of somebody who has the first password; the pool vouches for its tokens."""
+    """Return the browser of somebody with a temporary password. Every token is valid."""
     account = boto3.client("cognito-idp").admin_create_user(
         UserPoolId=settings().user_pool_id,
         Username=EMAIL,
@@ -32,17 +32,17 @@ def invited(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
             {"Name": "email_verified", "Value": "true"},
         ],
     )
-    vouched = sessions.Claims(EMAIL, 2**45, settings().user_pool_client_id)
-    monkeypatch.setattr(tokens, "verify", lambda _: vouched)
+    claims = sessions.Claims(EMAIL, 2**45, settings().user_pool_client_id)
+    monkeypatch.setattr(tokens, "verify", lambda _: claims)
     with as_cognito_challenges(account["User"]["Username"]):
         yield Browser()
 
 
 @contextmanager
 def as_cognito_challenges(username: str) -> Iterator[None]:
-    """Cognito names the user in its challenge, and takes an answer under that name alone.
+    """Name the user in the challenge, and accept only a response with that name, as Cognito does.
 
-    moto names nobody and takes an alias, too. Source: AdminRespondToAuthChallenge.
+    moto names nobody and also accepts an alias. Source: AdminRespondToAuthChallenge.
     """
 
     def watch(call: Call) -> Any:
@@ -61,7 +61,7 @@ def as_cognito_challenges(username: str) -> Iterator[None]:
 
 
 def send(browser: Browser, path: str, **fields: str) -> Any:
-    """Send the form that is shown, with the fields that it holds itself."""
+    """Send the shown form with its hidden fields."""
     shown = browser.page
     assert shown
     held = {
@@ -76,7 +76,7 @@ def signed_in(browser: Browser) -> bool:
     return SESSION_COOKIE in browser.cookies
 
 
-def test_a_first_password_is_exchanged_for_one_s_own(invited: Browser) -> None:
+def test_a_temporary_password_is_replaced_at_the_first_sign_in(invited: Browser) -> None:
     invited.get("sign-in?next=orgs/default")
     shown = send(invited, "sign-in", email=EMAIL, password=FIRST)
     assert "Choose a new one" in shown.text
@@ -93,25 +93,25 @@ def test_a_first_password_is_exchanged_for_one_s_own(invited: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error_response", "status", "said"),
+    ("error_response", "status", "message"),
     [
         ("NotAuthorizedException", 401, "That took too long."),
         ("TooManyRequestsException", 429, "Wait a minute, then try again."),
         ("InternalErrorException", 503, "Something went wrong"),
     ],
 )
-def test_why_a_new_password_is_not_taken_is_told(
-    invited: Browser, error_response: str, status: int, said: str
+def test_a_refused_new_password_shows_the_reason(
+    invited: Browser, error_response: str, status: int, message: str
 ) -> None:
     invited.get("sign-in")
     send(invited, "sign-in", email=EMAIL, password=FIRST)
     with refusing("AdminRespondToAuthChallenge", error_response):
         shown = send(invited, "new-password", password=OWN)
-    assert (shown.status, said in shown.text) == (status, True)
+    assert (shown.status, message in shown.text) == (status, True)
     assert not signed_in(invited)
 
 
-def test_a_forgotten_password_is_replaced_with_the_code_that_was_mailed(invited: Browser) -> None:
+def test_a_forgotten_password_is_replaced_with_the_mailed_code(invited: Browser) -> None:
     invited.get("sign-in")
     send(invited, "sign-in", email=EMAIL, password=FIRST)
     send(invited, "new-password", password=OWN)
@@ -141,7 +141,7 @@ def test_a_forgotten_password_is_replaced_with_the_code_that_was_mailed(invited:
 
 
 @pytest.mark.usefixtures("aws")
-def test_too_many_codes_are_refused_and_nobody_is_asked_without_a_form() -> None:
+def test_too_many_codes_are_429_and_a_request_without_a_form_is_403() -> None:
     browser = Browser()
     assert browser.post("forgot-password", email=EMAIL, csrf="").status == 403
     browser.get("forgot-password")

@@ -1,4 +1,4 @@
-"""What the dashboard's function may not do, even if its code is made to try.
+"""What the dashboard's function may not do, even if its code tries.
 
 The other tests of the dashboard run with the same policy, so they show that it is enough.
 """
@@ -28,7 +28,9 @@ DENIED = [
 
 
 @pytest.mark.parametrize(("table", "operation", "pk"), DENIED)
-def test_it_writes_only_rows_of_its_own(table: str, operation: str, pk: str) -> None:
+def test_the_dashboard_s_function_cannot_write_rows_of_other_functions(
+    table: str, operation: str, pk: str
+) -> None:
     row: dict[str, Any] = {"pk": {"S": pk}}
     if table != "IDEMPOTENCY_TABLE":
         row["sk"] = {"S": "1"}
@@ -39,7 +41,7 @@ def test_it_writes_only_rows_of_its_own(table: str, operation: str, pk: str) -> 
 
 
 @pytest.mark.parametrize("values", [True, False])
-def test_it_lists_no_gateway_keys(values: bool) -> None:
+def test_the_dashboard_s_function_cannot_read_gateway_keys(values: bool) -> None:
     gateway = clients.apigateway()
     with calling_as("DashboardFunction"):
         gateway.get_usage_plans()

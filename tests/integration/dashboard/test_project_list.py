@@ -1,4 +1,4 @@
-"""The list of projects: what needs attention first, and what it costs to say so."""
+"""The list of projects: those that need attention come first, and it makes few calls."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def lose(project: Project, at_ms: int, **reasons: int) -> None:
 
 
 @pytest.mark.usefixtures("browser")
-def test_what_needs_attention_comes_first(clock: Clock, busy: Project) -> None:
+def test_projects_that_need_attention_come_first(clock: Clock, busy: Project) -> None:
     calm, losing, rising = busy, new_project(metered=True), new_project(metered=True)
     for _ in range(24):
         send(calm, {"message": "now and then"}, {"message": "now and then"})
@@ -56,7 +56,7 @@ def test_what_needs_attention_comes_first(clock: Clock, busy: Project) -> None:
     assert re.search(r"12 in the last \d+ min, [0-9]+ \S usual", shown.text)
 
 
-def test_the_menu_of_projects_leads_to_the_same_tab_of_another_one(
+def test_the_menu_of_projects_links_to_the_same_tab_of_other_projects(
     browser: Browser, busy: Project
 ) -> None:
     other = new_project()
@@ -118,7 +118,7 @@ def test_a_new_project_waits_for_its_first_event(busy: Project) -> None:
     assert shown.text.count("Waiting for the first event. Set it up") == 1
 
 
-def test_who_administers_creates_a_project_from_the_list(
+def test_an_owner_s_list_links_to_the_form_for_a_project_and_a_member_s_does_not(
     browser: Browser, project: Project
 ) -> None:
     new_project()
@@ -131,14 +131,16 @@ def test_who_administers_creates_a_project_from_the_list(
 
 
 @pytest.mark.usefixtures("browser")
-def test_a_cleared_project_shows_nothing_of_before(busy: Project) -> None:
+def test_a_cleared_project_does_not_show_its_cleared_error(busy: Project) -> None:
     send(busy, {"message": "secret"})
     assert "secret" in look().text
     clear(busy.id)
     assert "secret" not in look().text
 
 
-def test_fifty_busy_projects_cost_one_page_of_few_calls(browser: Browser, clock: Clock) -> None:
+def test_a_page_of_fifty_busy_projects_makes_a_query_for_each_and_six_calls(
+    browser: Browser, clock: Clock
+) -> None:
     for n in range(50):
         each = new_project(metered=True)
         event = {**json.loads(CORPUS[n % len(CORPUS)]), "message": "&" * 300}

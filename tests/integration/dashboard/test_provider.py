@@ -1,4 +1,4 @@
-"""Sign in with an identity provider of the team's own."""
+"""Sign in with the team's identity provider."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -39,14 +39,14 @@ def domain(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
 
 
 def begun(browser: Browser, path: str = "with/Okta") -> dict[str, str]:
-    """What the provider is asked."""
+    """Begin a sign-in. Return the parameters of the request to the provider."""
     to = urlsplit(browser.get(path).headers["Location"])
     assert to.path == "/oauth2/authorize"
     return dict(parse_qsl(to.query))
 
 
 def given(domain: Pool, asked: dict[str, str], **changed: Any) -> str:
-    """A code for tokens as Cognito makes them for this sign-in."""
+    """Return the path of the callback, with a code for tokens of this sign-in."""
     claims: dict[str, Any] = {
         "aud": CLIENT,
         "nonce": asked["nonce"],
@@ -58,7 +58,7 @@ def given(domain: Pool, asked: dict[str, str], **changed: Any) -> str:
     return f"callback?code=code&state={asked['state']}"
 
 
-def test_a_provider_signs_in_and_leads_on(domain: Pool) -> None:
+def test_a_sign_in_with_a_provider_redirects_to_the_requested_page(domain: Pool) -> None:
     browser = Browser()
     assert "Sign in with Okta" in browser.get("sign-in?next=orgs/default").text
     asked = begun(browser, "with/Okta?next=orgs/default")
@@ -93,7 +93,7 @@ def test_a_token_that_is_not_for_this_sign_in_is_refused(
     assert SESSION_COOKIE not in browser.cookies
 
 
-def test_an_answer_to_another_browser_is_refused(domain: Pool) -> None:
+def test_a_callback_in_another_browser_is_refused(domain: Pool) -> None:
     path = given(domain, begun(Browser()))
     assert Browser().get(path).status == 401
     other = Browser()
@@ -102,7 +102,7 @@ def test_an_answer_to_another_browser_is_refused(domain: Pool) -> None:
     assert domain.asked == []
 
 
-def test_a_code_counts_once_and_a_refusal_is_told(domain: Pool) -> None:
+def test_a_refused_sign_in_shows_an_error_and_an_unknown_code_is_401(domain: Pool) -> None:
     browser = Browser()
     asked = begun(browser)
     refused = browser.get(f"callback?error=access_denied&state={asked['state']}")
@@ -110,9 +110,9 @@ def test_a_code_counts_once_and_a_refusal_is_told(domain: Pool) -> None:
     assert browser.get(f"callback?code=used&state={asked['state']}").status == 401
 
 
-def test_an_address_block_has_twenty_codes_a_minute_exchanged(domain: Pool, clock: Clock) -> None:
+def test_an_address_block_may_exchange_twenty_codes_a_minute(domain: Pool, clock: Clock) -> None:
     shown = []
-    for n in range(21):  # each with a cookie that its sender has made up
+    for n in range(21):  # each with a forged cookie
         browser = Browser({COOKIE: "state.verifier.x"}, ip=f"2001:db8::{n:x}")
         shown.append(browser.get("callback?code=made-up&state=state"))
     assert [each.status for each in shown] == [401] * 20 + [429]
@@ -123,7 +123,7 @@ def test_an_address_block_has_twenty_codes_a_minute_exchanged(domain: Pool, cloc
 
 
 @pytest.mark.usefixtures("aws")
-def test_without_providers_there_is_no_such_page() -> None:
+def test_without_providers_their_pages_are_404() -> None:
     assert "Sign in with" not in Browser().get("sign-in").text
     assert Browser().get("with/Okta").status == 404
     with recorded() as calls:
@@ -131,7 +131,7 @@ def test_without_providers_there_is_no_such_page() -> None:
     assert (shown.status, calls) == (404, [])
 
 
-def test_signing_out_goes_by_cognito_s_domain_which_forgets_the_provider_s_too(
+def test_a_sign_out_redirects_through_cognito_s_domain(
     domain: Pool,
 ) -> None:
     browser = Browser()
@@ -152,7 +152,7 @@ def test_signing_out_goes_by_cognito_s_domain_which_forgets_the_provider_s_too(
     assert f'href="{escape(to.geturl())}"' in shown.html
     back = asked["logout_uri"]
     assert back == "https://errors.example.com/v1/dashboard/signed-out"
-    # Cognito leads back to the URLs of the client alone.
+    # Cognito redirects only to the URLs of the client.
     properties = template.of_type("AWS::Cognito::UserPoolClient")["ProviderClient"]
     assert all(url["Fn::Sub"].endswith("/dashboard/signed-out") for url in urls(properties))
     assert "You are signed out." in browser.get(back).text
@@ -160,7 +160,7 @@ def test_signing_out_goes_by_cognito_s_domain_which_forgets_the_provider_s_too(
 
 
 def urls(properties: dict[str, Any]) -> list[dict[str, str]]:
-    """The API's own, and that of a domain of one's own if there is one."""
+    """Return the URL of the API, and that of the custom domain if there is one."""
     own, choice = properties["LogoutURLs"]
     condition, of_domain, none = choice["Fn::If"]
     assert (condition, none) == ("HasDomain", {"Ref": "AWS::NoValue"})
@@ -168,7 +168,7 @@ def urls(properties: dict[str, Any]) -> list[dict[str, str]]:
 
 
 @pytest.mark.usefixtures("domain")
-def test_before_a_provider_is_named_none_is_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_provider_is_offered_before_one_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     # The parameter's default, since a client has to name something.
     monkeypatch.setenv("IDENTITY_PROVIDERS", "COGNITO")
     settings.cache_clear()
@@ -177,5 +177,5 @@ def test_before_a_provider_is_named_none_is_offered(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("domain")
-def test_a_provider_that_is_not_named_is_not_asked() -> None:
+def test_a_provider_that_is_not_configured_is_404() -> None:
     assert Browser().get("with/Evil").status == 404

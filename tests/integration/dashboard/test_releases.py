@@ -1,4 +1,4 @@
-"""The page of a release, and the searches to which it leads."""
+"""The page of a release, and the searches that it links to."""
 
 import html
 import re
@@ -47,7 +47,7 @@ def titles(shown: Shown) -> set[str]:
     return set(re.findall(r'class="(?:issue-)?title"[^>]*>(?:<b>)?([a-z ]+)<', shown.html))
 
 
-def test_a_release_says_whether_it_is_worse_and_leads_to_its_issues(
+def test_a_release_shows_whether_it_is_worse_and_links_to_its_issues(
     shipped: Project, browser: Browser
 ) -> None:
     listed = browser.get(f"projects/{shipped.id}/releases")
@@ -67,14 +67,14 @@ def test_a_release_says_whether_it_is_worse_and_leads_to_its_issues(
     assert "2 new issues" in before.text
 
 
-def test_what_was_deleted_is_no_more_among_the_new_ones(shipped: Project, browser: Browser) -> None:
+def test_a_deleted_issue_is_not_counted_as_new(shipped: Project, browser: Browser) -> None:
     issues.delete(visible_in(shipped.id), issue_id(shipped.id, "two"), OWNER)
     listed = browser.get(f"projects/{shipped.id}/releases")
     shown = browser.get(linked(listed, "shop@1.1"))
     assert titles(browser.get(linked(shown, "New issues: 3"))) == {"one", "three", "four"}
 
 
-def test_merged_issues_are_one_of_the_new_ones(shipped: Project, browser: Browser) -> None:
+def test_merged_issues_are_counted_as_one_new_issue(shipped: Project, browser: Browser) -> None:
     found, visible = projects.find(shipped.id), visible_in(shipped.id)
     for head, member in (("one", "two"), ("old", "three")):
         ids = [issue_id(shipped.id, each) for each in (head, member)]
@@ -90,7 +90,7 @@ def test_merged_issues_are_one_of_the_new_ones(shipped: Project, browser: Browse
     assert titles(new) == {"one", "old", "four"}
 
 
-def test_it_is_compared_with_another_release(
+def test_a_release_is_compared_with_a_chosen_release(
     shipped: Project, browser: Browser, clock: Clock
 ) -> None:
     clock.advance(60)
@@ -120,7 +120,7 @@ def test_issues_that_are_resolved_in_a_release_are_shown_with_it(
         assert titles(browser.get(f"projects/{shipped.id}/issues?query={text}")) == set()
 
 
-def test_the_release_after_leads_to_what_is_resolved_in_the_next_one(
+def test_the_following_release_links_to_issues_resolved_in_the_next_release(
     shipped: Project, browser: Browser
 ) -> None:
     change = Change(RESOLVE, in_next=True)
@@ -134,7 +134,9 @@ def test_the_release_after_leads_to_what_is_resolved_in_the_next_one(
         assert titles(browser.get(f"projects/{shipped.id}/issues?query={text}")) == set()
 
 
-def test_whatever_a_release_is_called_its_page_is_small(browser: Browser, busy: Project) -> None:
+def test_the_page_of_a_release_with_a_hostile_name_stays_small(
+    browser: Browser, busy: Project
+) -> None:
     for n in range(12):
         name = f"{n}{HOSTILE * 5}"
         send(busy, {"message": f"{n}{HOSTILE}", "fingerprint": f"{n}", "release": name})

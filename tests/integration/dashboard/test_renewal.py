@@ -1,4 +1,4 @@
-"""Sessions within their week: Cognito vouches again every hour, and what ends them meanwhile."""
+"""Sessions within their week: Cognito renews them every hour, and what ends them earlier."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ MAX_CALLS = 5
 
 @pytest.fixture
 def cognito(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
-    """The pool's keys lie where tokens.py looks for them, and it has an owner with a project."""
+    """Serve the pool's keys where tokens.py fetches them, and create an owner with a project."""
     tokens._keys.cache_clear()
     with pool() as running:
         monkeypatch.setattr(clients.cognito_idp().meta, "_endpoint_url", running.url)
@@ -41,7 +41,7 @@ def cognito(aws: None, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterato
 def refreshing(
     clock: Clock, meanwhile: Callable[[], None] = lambda: None, **changed: Any
 ) -> Iterator[list[dict[str, Any]]]:
-    """A Cognito that hands out new tokens, with these claims, for refresh tokens."""
+    """Make Cognito return new tokens with these claims for refresh tokens."""
     asked = []
 
     def watch(call: Call) -> Any:
@@ -61,7 +61,7 @@ def secret(browser: Browser) -> str:
 
 
 @pytest.mark.usefixtures("cognito")
-def test_a_page_is_asked_for_and_shown_after_the_renewal(clock: Clock) -> None:
+def test_a_page_is_shown_after_the_renewal_of_its_session(clock: Clock) -> None:
     browser = signed_in(EMAIL)
     clock.advance(3600)
     with refreshing(clock) as asked, recorded() as calls:
@@ -77,7 +77,7 @@ def test_a_page_is_asked_for_and_shown_after_the_renewal(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("cognito")
-def test_a_form_is_not_lost_to_the_renewal(clock: Clock) -> None:
+def test_a_form_is_processed_after_the_renewal(clock: Clock) -> None:
     browser = signed_in(EMAIL)
     browser.get("projects/1/settings")
     clock.advance(3600)
@@ -98,8 +98,8 @@ def test_a_provider_s_session_is_renewed_with_the_provider_s_client(
     monkeypatch.setenv("IDENTITY_PROVIDERS", "Okta")
     settings.cache_clear()
     sign_in.provider_client.cache_clear()
-    vouched = sessions.Claims(EMAIL, clock.ms + 3_600_000, "of providers")
-    _, held = sessions.start(Tokens("id", "theirs"), lambda _: vouched, clock.ms)
+    first_claims = sessions.Claims(EMAIL, clock.ms + 3_600_000, "of providers")
+    _, held = sessions.start(Tokens("id", "theirs"), lambda _: first_claims, clock.ms)
     browser = Browser({SESSION_COOKIE: held})
     clock.advance(3600)
     claims: Any = {"email_verified": False, "identities": [{"providerName": "Okta"}]}
@@ -113,7 +113,7 @@ def test_a_provider_s_session_is_renewed_with_the_provider_s_client(
 
 @pytest.mark.usefixtures("cognito")
 @pytest.mark.parametrize("error_response", ["NotAuthorizedException", "UserNotFoundException"])
-def test_an_account_that_is_disabled_or_gone_is_out(clock: Clock, error_response: str) -> None:
+def test_a_disabled_or_deleted_account_is_signed_out(clock: Clock, error_response: str) -> None:
     browser = signed_in(EMAIL)
     held = browser.cookies[SESSION_COOKIE]
     clock.advance(3600)
@@ -132,7 +132,7 @@ def test_tokens_of_another_account_end_the_session(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("cognito")
-def test_a_cognito_that_is_busy_ends_nothing(clock: Clock) -> None:
+def test_a_throttled_renewal_does_not_end_the_session(clock: Clock) -> None:
     browser = signed_in(EMAIL)
     clock.advance(3600)
     with refusing("AdminInitiateAuth", "TooManyRequestsException"):
@@ -141,7 +141,7 @@ def test_a_cognito_that_is_busy_ends_nothing(clock: Clock) -> None:
         assert browser.get("projects/1/issues").status == 200
 
 
-def test_keys_that_cannot_be_fetched_end_nothing(
+def test_a_failed_fetch_of_keys_does_not_end_the_session(
     cognito: Pool, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     browser = signed_in(EMAIL)
@@ -155,7 +155,7 @@ def test_keys_that_cannot_be_fetched_end_nothing(
 
 
 @pytest.mark.usefixtures("cognito")
-def test_who_signs_out_meanwhile_is_out(clock: Clock) -> None:
+def test_a_sign_out_during_the_renewal_ends_the_session(clock: Clock) -> None:
     browser = signed_in(EMAIL)
     held = browser.cookies[SESSION_COOKIE]
     clock.advance(3600)
@@ -165,7 +165,7 @@ def test_who_signs_out_meanwhile_is_out(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("cognito")
-def test_a_password_that_is_replaced_ends_every_session(clock: Clock) -> None:
+def test_a_reset_password_ends_every_session_of_the_account(clock: Clock) -> None:
     stolen, another = signed_in(EMAIL), signed_in("bob@example.com")
     clock.advance(1)
     browser = Browser()
@@ -182,14 +182,14 @@ def test_a_password_that_is_replaced_ends_every_session(clock: Clock) -> None:
     clock.advance(1)
     fresh = signed_in(EMAIL)
     assert fresh.get("projects/1/issues").status == 200
-    # What they may do is as it was, and can be changed.
+    # The membership is unchanged, and can be changed.
     members.change("default", EMAIL, teams=[])
     with pytest.raises(InvalidInputError):
         members.remove("default", EMAIL)
 
 
 @pytest.mark.usefixtures("cognito")
-def test_sessions_can_be_ended_of_somebody_who_is_no_member_yet(clock: Clock) -> None:
+def test_sessions_can_be_ended_before_somebody_is_a_member(clock: Clock) -> None:
     members_store.sign_out("new@example.com", clock.ms)
     members.add("default", "new@example.com", "admin")
     clock.advance(1)

@@ -26,7 +26,7 @@ SETTLES: dict[str, dict[str, str]] = {
 }
 DELETES: dict[str, dict[str, str]] = {"delete": {"action": "delete"}}
 VIEWER = "You are a viewer here. You can only read."
-# Forms about oneself, which everybody has.
+# Forms for the own account, which every role has.
 OWN = re.compile(
     r"account|account/(password|second-factor|tokens)|sign-out|(projects|orgs)/[a-z0-9]+/issues/(scope|views)"
 )
@@ -49,7 +49,9 @@ def of_role(role: Role, team: str) -> Browser:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_each_role_does_what_it_may(role: Role, busy: Project, team: str) -> None:
+def test_each_role_can_do_only_its_own_actions_on_issues(
+    role: Role, busy: Project, team: str
+) -> None:
     browser = of_role(role, team)
     send(busy, {"message": "boom", "fingerprint": "f"})
     path = f"projects/{busy.id}/issues/{issue_id(busy.id, 'f')}"
@@ -66,12 +68,12 @@ def test_each_role_does_what_it_may(role: Role, busy: Project, team: str) -> Non
             assert expected in shown.text
     shown = browser.post(f"{path}/merge", csrf=csrf, member="b" * 32)
     assert shown.status == (404 if role in ("owner", "admin") else 403)
-    # What a role may not do has no form.
+    # There is no button for an action that the role may not do.
     assert ('value="resolve"' in before.html) == (role != "viewer")
     assert ('value="delete"' in before.html) == (role in ("owner", "admin"))
 
 
-def test_the_use_cases_refuse_a_viewer_themselves(busy: Project) -> None:
+def test_the_use_cases_refuse_a_viewer(busy: Project) -> None:
     send(busy, {"message": "boom", "fingerprint": "f"})
     of_viewer = visible_in(busy.id).for_member("eve@example.com", "viewer")
     for change in (issues.resolve, issues.ignore, issues.reopen, issues.delete):
@@ -80,7 +82,7 @@ def test_the_use_cases_refuse_a_viewer_themselves(busy: Project) -> None:
 
 
 @pytest.mark.parametrize("who", ["outsider", "of another team", "removed"])
-def test_what_somebody_does_not_see_has_no_form_and_no_page_for_them(
+def test_pages_and_forms_of_a_hidden_project_show_and_change_nothing(
     who: str, busy: Project, team: str
 ) -> None:
     send(busy, {"message": "boom", "fingerprint": "f"})
@@ -113,7 +115,7 @@ def test_what_somebody_does_not_see_has_no_form_and_no_page_for_them(
 
 
 def stored() -> dict[str, list[str]]:
-    """Return what is stored, but for what people have chosen for themselves."""
+    """Return the rows of all tables, except those of members' own choices."""
     tables = (settings().issues_table, settings().projects_table, settings().events_table)
     found = {name: clients.dynamodb().scan(TableName=name)["Items"] for name in tables}
     return {

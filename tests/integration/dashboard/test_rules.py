@@ -57,7 +57,7 @@ def test_rules_are_shown_as_text(owner: Browser, busy: Project) -> None:
         assert "type:&lt;script&gt;alert(1)&lt;/script&gt;" in shown.html
 
 
-def test_a_member_reads_and_changes_nothing(busy: Project) -> None:
+def test_a_member_can_read_and_not_change_the_rules(busy: Project) -> None:
     fingerprint_rules.set_text(busy.id, "type:x -> y")
     team = members.create_team("default", "web").id
     members.set_project_teams(busy.id, [team])

@@ -40,7 +40,7 @@ def test_a_view_is_saved_opened_and_changed(browser: Browser, busy: Project) -> 
     assert shown.url.endswith("?query=boom&sort=count")
     assert 'aria-current="true">Booms</a>' in shown.html
     browser.post(f"{path}/views", query="is:open careful", sort="", name="Ours", save="shared")
-    # One's own ones are there in each project, those of a project for everybody in it.
+    # A member's own views are in each project. Shared ones are for everybody in their project.
     other = new_project()
     assert "Booms" in links(browser, f"projects/{other.id}/issues")
     members.add("default", "bob@example.com", "admin")
@@ -50,7 +50,7 @@ def test_a_view_is_saved_opened_and_changed(browser: Browser, busy: Project) -> 
         shown = bob.get(path + links(bob, path)["Ours"])
     assert shown.url.endswith("?query=is%3Aopen+careful")
     assert len([each for each in calls if each.operation == "GetItem"]) == 0
-    # The list starts with the view that one has chosen, or else with that of the project.
+    # The list starts with the view that the member has chosen, or else with the project's.
     page = browser.get(f"{path}/views")
     own, ours = re.findall(r'name="rename" value="([^"]+)"', page.html)
     page = browser.post(f"{path}/views", default=ours)
@@ -83,7 +83,7 @@ def test_a_refused_view_can_be_corrected(browser: Browser, busy: Project) -> Non
     assert browser.post(f"{path}/views", x="1").status == 400
 
 
-def test_who_may_not_share_a_view_is_not_offered_it(browser: Browser, busy: Project) -> None:
+def test_a_viewer_can_save_a_view_and_cannot_share_one(browser: Browser, busy: Project) -> None:
     browser.get(f"projects/{busy.id}/issues")
     team = members.create_team("default", "web")
     members.set_project_teams(busy.id, [team.id])
@@ -100,7 +100,9 @@ def test_who_may_not_share_a_view_is_not_offered_it(browser: Browser, busy: Proj
     assert eve.post(f"projects/{hidden.id}/issues/views", name="a", save="shared").status == 404
 
 
-def test_the_most_and_longest_views_fit_on_the_pages(browser: Browser, busy: Project) -> None:
+def test_the_maximum_number_of_long_views_fits_on_the_pages(
+    browser: Browser, busy: Project
+) -> None:
     send(busy, *[{"message": f"{n}{'&' * 250}", "file": "\U0001f4a5" * 250} for n in range(60)])
     query = f'"{"&" * 900}"'
     for owner in (views.of_member(OWNER), shared(busy)):

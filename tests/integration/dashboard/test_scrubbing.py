@@ -105,7 +105,7 @@ def test_wrong_settings_are_named_and_kept_in_the_field(
     assert (refused.status, scrubbing_rules.find_text(busy.id)) == (422, "")
 
 
-def test_the_pages_cost_little_and_show_rules_as_text(
+def test_the_pages_make_few_calls_and_show_rules_as_text(
     owner: Browser, busy: Project, page: str
 ) -> None:
     scrubbing_rules.set_of_project(busy.id, "name: x\n# </textarea><script>alert(1)</script>")
@@ -124,7 +124,9 @@ def test_the_pages_cost_little_and_show_rules_as_text(
         assert "25 more paths." in shown.text
 
 
-def test_a_member_reads_the_page_of_a_project_and_changes_nothing(busy: Project, page: str) -> None:
+def test_a_member_can_read_and_not_change_the_settings_of_a_project(
+    busy: Project, page: str
+) -> None:
     scrubbing_rules.set_of_project(busy.id, "name: badge")
     team = members.create_team("default", "web").id
     members.set_project_teams(busy.id, [team])

@@ -1,4 +1,4 @@
-"""The page of an event that an SDK of Sentry has sent."""
+"""The page of an event that a Sentry SDK has sent."""
 
 import html
 import json
@@ -32,19 +32,19 @@ def show(browser: Browser, project: Project, *events: dict[str, Any]) -> Shown:
 
 
 def card(shown: Shown, title: str) -> str:
-    """The words of the part with this title, up to the next title of its kind."""
+    """Return the text of the part with this title."""
     found = re.search(rf"<(h[23])[^>]*>{title}.*?(?=<\1|</section>)", shown.html, re.S)
     assert found, title
     return Shown("", 200, {}, found[0], 0).text
 
 
 def trace(shown: Shown) -> str:
-    """The words of the stack trace."""
+    """Return the text of the stack trace."""
     _, _, found = shown.html.partition('<section class="card flush" id="trace"')
     return Shown("", 200, {}, "<p " + found.partition("</section>")[0], 0).text
 
 
-def test_the_main_exception_comes_first_and_then_what_caused_it(
+def test_the_main_exception_comes_first_and_its_cause_second(
     browser: Browser, busy: Project
 ) -> None:
     shown = show(browser, busy, sdk_events.PYTHON)
@@ -78,7 +78,7 @@ def test_the_head_names_the_root_cause_and_a_search_finds_it(
     assert "#cause" not in shown.html
 
 
-def test_the_head_of_an_event_says_what_was_asked_and_answered(
+def test_the_head_of_an_event_shows_request_status_and_browser(
     browser: Browser, busy: Project
 ) -> None:
     firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
@@ -91,15 +91,15 @@ def test_the_head_of_an_event_says_what_was_asked_and_answered(
         "contexts": {"response": {"status_code": 500}},
     }
     shown = show(browser, busy, event)
-    said = "Request GET /checkout Status 500 Browser Firefox 144 on Linux"
-    assert trace(shown).startswith(said), trace(shown)
+    summary = "Request GET /checkout Status 500 Browser Firefox 144 on Linux"
+    assert trace(shown).startswith(summary), trace(shown)
     link = re.search(r'<a href="([^"]+)">GET /checkout</a>', shown.html)
     assert link
     found = browser.get(urljoin(shown.url, html.unescape(link[1])))
     assert "Found: 1." in found.text
 
 
-def test_minified_code_leads_to_the_set_up_of_source_maps(browser: Browser, busy: Project) -> None:
+def test_minified_code_links_to_the_set_up_of_source_maps(browser: Browser, busy: Project) -> None:
     assert "minified" not in show(browser, busy, sdk_events.JAVASCRIPT).text
     frame = {"filename": "/static/app.js", "function": "t", "lineno": 1, "colno": 20_451}
     exceptions = [{"type": "TypeError", "value": "x", "frames": [{**frame, "in_app": True}]}]
@@ -113,7 +113,9 @@ def test_minified_code_leads_to_the_set_up_of_source_maps(browser: Browser, busy
     assert "This code is minified" not in shown.text
 
 
-def test_values_within_variables_are_as_the_sdk_meant(browser: Browser, busy: Project) -> None:
+def test_nested_values_of_variables_are_shown_without_the_sdk_s_quotes(
+    browser: Browser, busy: Project
+) -> None:
     nested = {"code": "'AUTUMN'", "prices": ["1", {"a": "None"}], "<b>": "'<b>'"}
     frame = {**sdk_events.APPLY, "vars": {"voucher": nested}}
     exceptions = [{"type": "E", "value": "x", "frames": [frame]}]
@@ -126,26 +128,26 @@ def test_values_within_variables_are_as_the_sdk_meant(browser: Browser, busy: Pr
     assert '"code": "\'AUTUMN\'"' in show(browser, busy, script).text
 
 
-def test_frames_of_the_application_are_open_with_code_and_variables(
-    browser: Browser, busy: Project
-) -> None:
+def test_in_app_frames_are_open_with_code_and_variables(browser: Browser, busy: Project) -> None:
     html, _, _ = show(browser, busy, sdk_events.PYTHON).html.partition(">Threads</h2>")
     html = html[html.index('id="trace"') :]
     assert html.count("<details open>") == 3
     frame = html[html.index("<details open>") : html.index("</details>")]
     assert 'title="/app/shop/cart.py"' in frame
-    # Numbered from the first line on; what all lines are indented by is left out.
+    # Numbered from the first line on, without the common indentation.
     assert '<ol class="code" start="25"><li>try:</li><li>    total = self.total()</li>' in frame
     marked = re.findall(r'<li class="here" aria-current="true">([^<]*)</li>', frame)
     assert marked == ["    raise VoucherError(&#34;no voucher applies&#34;) from error"]
-    # The line names it, so it comes first.
+    # The line of code uses this variable, so it comes first.
     used = '<dl class="vars"><dt class="used">voucher</dt><dd class="used">&#39;SPRING26&#39;</dd>'
     assert used in frame
     folded = html[html.index('<li class="library"><details>') :]
     assert "return self.view_functions[rule.endpoint](**view_args)" in folded
 
 
-def test_what_an_sdk_tells_has_its_place(browser: Browser, busy: Project) -> None:
+def test_every_part_of_an_sdk_s_event_is_shown_under_its_title(
+    browser: Browser, busy: Project
+) -> None:
     shown = show(browser, busy, sdk_events.PYTHON)
     assert "payment.provider twint" in card(shown, "Tags")
     assert card(shown, "Runtime") == "Runtime name CPython version 3.13.0"
@@ -174,7 +176,7 @@ def test_what_an_sdk_tells_has_its_place(browser: Browser, busy: Project) -> Non
     assert wrong in shown.text
 
 
-def test_an_event_of_a_browser(browser: Browser, busy: Project) -> None:
+def test_the_stack_trace_of_a_browser_s_event_is_shown(browser: Browser, busy: Project) -> None:
     stack = trace(show(browser, busy, sdk_events.JAVASCRIPT))
     assert "Error: cannot render the cart unhandled, via onerror" in stack
     assert "2 frames from libraries: @acme/ui, react-dom" in stack
@@ -183,7 +185,7 @@ def test_an_event_of_a_browser(browser: Browser, busy: Project) -> None:
     assert " in ?" not in stack
 
 
-def test_a_group_tells_what_it_includes(browser: Browser, busy: Project) -> None:
+def test_an_exception_group_shows_its_members(browser: Browser, busy: Project) -> None:
     group = {"exception_id": 0, "is_exception_group": True}
     member = {"exception_id": 1, "parent_id": 0, "source": "exceptions[0]"}
     exceptions = [
@@ -195,9 +197,7 @@ def test_a_group_tells_what_it_includes(browser: Browser, busy: Project) -> None
     assert "including OSError: disk full" in stack
 
 
-def test_where_no_frame_is_the_application_s_the_innermost_is_open(
-    browser: Browser, busy: Project
-) -> None:
+def test_the_innermost_frame_is_open_if_none_is_in_app(browser: Browser, busy: Project) -> None:
     exceptions = [
         {
             "type": "E",
@@ -209,7 +209,7 @@ def test_where_no_frame_is_the_application_s_the_innermost_is_open(
     assert "2 frames from libraries: flask" in html
 
 
-def test_a_frame_of_a_text_is_shown_as_one_that_was_sent_as_data(
+def test_frames_of_a_text_are_shown_like_frames_that_were_sent_as_data(
     browser: Browser, busy: Project
 ) -> None:
     text = (
@@ -230,7 +230,7 @@ def test_an_event_says_when_it_was_received(browser: Browser, busy: Project, clo
     assert response["event_id"] == sdk_events.PYTHON["event_id"]
 
 
-def test_an_issue_says_what_grouped_it(browser: Browser, busy: Project) -> None:
+def test_an_issue_shows_how_it_was_grouped(browser: Browser, busy: Project) -> None:
     for fields, reason in (
         (sdk_events.PYTHON, "VoucherError in shop.cart.apply"),
         ({"message": "a"}, "the same message, exception class, file and line"),
@@ -249,7 +249,7 @@ def test_an_issue_says_what_grouped_it(browser: Browser, busy: Project) -> None:
         issues.delete(visible_in(busy.id, 1), issue.id, OWNER)
 
 
-def test_what_a_grouping_says_is_kept_to_500_characters(busy: Project) -> None:
+def test_grouped_by_is_cut_to_500_characters(busy: Project) -> None:
     sdk_events.put(busy, {**sdk_events.PYTHON, "grouped_by": "x" * 2_000})
     issue = issues.find(visible_in(busy.id), issue_id(busy.id, sdk_events.PYTHON["fingerprint"]))
     assert issue.grouped_by == "x" * 500
@@ -270,7 +270,7 @@ ODD: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("name", [*SDK_FIELDS, "context", "breadcrumbs", "received_at"])
-def test_no_value_of_another_type_breaks_the_page(
+def test_a_field_of_an_unexpected_type_does_not_break_the_page(
     browser: Browser, busy: Project, name: str
 ) -> None:
     show(browser, busy, *({**sdk_events.PYTHON, name: odd} for odd in ODD))
@@ -279,7 +279,9 @@ def test_no_value_of_another_type_breaks_the_page(
 @pytest.mark.parametrize(
     "name", ["frames", "mechanism", "type", "value", "vars", *sdk_events.TOTAL]
 )
-def test_nor_does_one_within_an_exception(browser: Browser, busy: Project, name: str) -> None:
+def test_a_part_of_an_exception_of_an_unexpected_type_does_not_break_the_page(
+    browser: Browser, busy: Project, name: str
+) -> None:
     events = []
     for odd in ODD:
         frame = {**sdk_events.TOTAL, name: odd}
@@ -289,8 +291,8 @@ def test_nor_does_one_within_an_exception(browser: Browser, busy: Project, name:
     show(browser, busy, *events)
 
 
-def carrying(value: str, number: int) -> dict[str, Any]:
-    """An event with this in every field that an SDK fills, `number` times where it is a list.
+def event_with(value: str, number: int) -> dict[str, Any]:
+    """Return an event with this value in every field of an SDK, `number` times in lists.
 
     A frame has more lines and variables than a page shows of one, but not more than a few.
     """
@@ -328,7 +330,7 @@ def carrying(value: str, number: int) -> dict[str, Any]:
         (HOSTILE, 30),
         ("javascript:alert(1)", 2),
         ("\u202e\x00\x1b", 5),
-        # As much markup as there can be for what is shown, and as little.
+        # The most markup for each character shown, and the least.
         ("x", 100),
         ("&", 100),
         ("", 100),
@@ -338,10 +340,10 @@ def carrying(value: str, number: int) -> dict[str, Any]:
     ],
     ids=["hostile", "often", "link", "unseen", "tiny", "escaped", "empty", "lines", "wide", "long"],
 )
-def test_whatever_an_sdk_sends_is_shown_as_text(
+def test_any_contents_of_an_sdk_s_event_are_shown_as_text(
     browser: Browser, busy: Project, value: str, number: int
 ) -> None:
-    event = carrying(value, number)
+    event = event_with(value, number)
     page = show(browser, busy, event)
     with recorded() as calls:
         browser.get(f"{page.url}?raw=1")
@@ -356,12 +358,14 @@ def test_whatever_an_sdk_sends_is_shown_as_text(
 def test_no_part_alone_makes_the_page_too_large(
     browser: Browser, busy: Project, name: str, value: str
 ) -> None:
-    show(browser, busy, {"message": "m", name: carrying(value, 200)[name]})
+    show(browser, busy, {"message": "m", name: event_with(value, 200)[name]})
 
 
-def test_every_part_of_a_large_event_has_room(browser: Browser, busy: Project) -> None:
+def test_every_part_of_a_large_event_gets_some_of_the_byte_budget(
+    browser: Browser, busy: Project
+) -> None:
     parts = ("tags", "contexts", "extra", "breadcrumbs", "threads", "modules", "exceptions")
-    full = {name: value for name, value in carrying("w" * 200, 30).items() if name in parts}
+    full = {name: value for name, value in event_with("w" * 200, 30).items() if name in parts}
     shown = show(browser, busy, {"message": "m", **full})
     assert "www" in trace(shown)
     for title in ("Tags", "Extra", "Threads"):
@@ -371,7 +375,7 @@ def test_every_part_of_a_large_event_has_room(browser: Browser, busy: Project) -
     assert "Long values are shortened here" in shown.text
 
 
-def test_all_frames_can_be_opened_and_every_trace_is_there_as_a_text(
+def test_all_frames_can_be_opened_and_every_trace_has_a_raw_text(
     browser: Browser, busy: Project
 ) -> None:
     shown = show(browser, busy, sdk_events.PYTHON)
@@ -426,7 +430,7 @@ def test_breadcrumbs_come_newest_first_by_kind_and_older_ones_are_folded(
     ]
 
 
-def test_what_has_no_room_is_counted(browser: Browser, busy: Project) -> None:
+def test_parts_beyond_the_maximum_numbers_are_counted(browser: Browser, busy: Project) -> None:
     crumbs = [{"message": f"crumb {n:02d}"} for n in range(75)]
     exceptions = [{"type": f"E{n}Error", "value": "x"} for n in range(14)]
     threads = [{"id": n, "name": f"worker-{n}", "frames": [sdk_events.TOTAL]} for n in range(23)]
@@ -442,7 +446,7 @@ def test_what_has_no_room_is_counted(browser: Browser, busy: Project) -> None:
     assert "more thread" not in shown.text
 
 
-def test_groups_within_groups_are_a_tree(browser: Browser, busy: Project) -> None:
+def test_nested_exception_groups_are_shown_as_a_tree(browser: Browser, busy: Project) -> None:
     def raised(name: str, number: int, parent: int | None = None, **about: Any) -> dict[str, Any]:
         mechanism = {"exception_id": number, **about}
         if parent is not None:
@@ -468,7 +472,7 @@ def test_groups_within_groups_are_a_tree(browser: Browser, busy: Project) -> Non
 
 
 @pytest.mark.parametrize("name", HOSTILE_EVENTS)
-def test_events_as_large_or_odd_as_can_be_are_pages_of_eighty_kilobytes(
+def test_pages_of_hostile_events_stay_within_the_maximum_size(
     browser: Browser, busy: Project, name: str
 ) -> None:
     event_id = sdk.capture(busy, **{"exception": None, **HOSTILE_EVENTS[name]})

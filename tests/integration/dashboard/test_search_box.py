@@ -21,7 +21,7 @@ from tests.support.pages import (
 )
 
 
-def test_suggestions_are_data_that_a_page_shows_as_text(browser: Browser, busy: Project) -> None:
+def test_suggestions_are_json_and_are_shown_as_text(browser: Browser, busy: Project) -> None:
     send(busy, {"message": "boom", "environment": HOSTILE, "release": "1.0"})
     path = f"projects/{busy.id}/issues/suggest"
     shown = browser.get(f"{path}?term=release:")
@@ -64,16 +64,16 @@ def test_the_scope_stays_with_the_member(browser: Browser, busy: Project, projec
     again = signed_in(OWNER).get(path)
     assert again.value("query") == 'is:open environment:"qa env" last-seen:-24h'
     assert ("boom of qa" in again.text, "boom of staging" in again.text) == (True, False)
-    # Also in another project, where it hides nothing that must be seen.
+    # It also applies in another project, which links to a search without it.
     other = browser.get(f"projects/{project.id}/issues")
     assert other.value("query") == 'is:open environment:"qa env" last-seen:-24h'
     assert "No errors yet" in other.text
     send(project, {"message": "careful"})
     other = browser.get(f"projects/{project.id}/issues")
     assert "No issues match your search. Search all environments and all times" in other.text
-    led_out = re.search(r'<a href="([^"]+)">Search all', other.html)
-    assert led_out
-    assert "careful" in browser.get(f"projects/{project.id}/issues{led_out[1]}").text
+    unscoped = re.search(r'<a href="([^"]+)">Search all', other.html)
+    assert unscoped
+    assert "careful" in browser.get(f"projects/{project.id}/issues{unscoped[1]}").text
     # A link is never narrowed.
     assert browser.get(f"{path}?query=boom").value("query") == "boom"
     browser.get(path)

@@ -23,8 +23,8 @@ PAGE = "account/second-factor"
 def owner(aws: None, monkeypatch: pytest.MonkeyPatch) -> Browser:
     """Return the browser of an owner with a password, on the page of the second factor."""
     members.add("default", OWNER, "owner", password=PASSWORD)
-    vouched = sessions.Claims(OWNER, 2**45, settings().user_pool_client_id)
-    monkeypatch.setattr(tokens, "verify", lambda _: vouched)
+    claims = sessions.Claims(OWNER, 2**45, settings().user_pool_client_id)
+    monkeypatch.setattr(tokens, "verify", lambda _: claims)
     browser = signed_in(OWNER)
     browser.get(PAGE)
     return browser
@@ -32,7 +32,7 @@ def owner(aws: None, monkeypatch: pytest.MonkeyPatch) -> Browser:
 
 @pytest.fixture
 def secured(owner: Browser, clock: Clock) -> Browser:
-    """Return the browser of an owner who has turned it on."""
+    """Return the browser of an owner with a second factor."""
     owner.post(PAGE, begin="1", password=PASSWORD)
     shown = owner.post(PAGE, confirm="1", password=PASSWORD, code="123 456")
     assert "Your second factor is on." in shown.text
@@ -40,16 +40,16 @@ def secured(owner: Browser, clock: Clock) -> Browser:
     return owner
 
 
-def begin_sign_in(**carried: str) -> Browser:
+def begin_sign_in(**kept: str) -> Browser:
     browser = Browser()
     browser.get("sign-in?next=orgs/default")
-    shown = browser.post("sign-in", email=OWNER, password=PASSWORD, next="orgs/default", **carried)
+    shown = browser.post("sign-in", email=OWNER, password=PASSWORD, next="orgs/default", **kept)
     assert "Enter the code that your authenticator app shows." in shown.text
     assert SESSION_COOKIE not in browser.cookies
     return browser
 
 
-def answer(browser: Browser, code: str, **changed: str) -> Shown:
+def send_code(browser: Browser, code: str, **changed: str) -> Shown:
     shown = browser.page
     assert shown
     held = {name: shown.value(name) for name in ("next", "username", "session")}
@@ -57,7 +57,7 @@ def answer(browser: Browser, code: str, **changed: str) -> Shown:
 
 
 def drawn(page: str) -> set[tuple[int, int]]:
-    """Return the squares of a QR code that a page draws as dark, by column and line."""
+    """Return the dark squares of the QR code on a page, by column and line."""
     found = re.search(r'<svg class="qr" [^>]*><path d="([^"]*)"/>', page)
     assert found
     return {
@@ -72,7 +72,7 @@ def dark_modules(text: str) -> set[tuple[int, int]]:
     return {(x, y) for y, row in rows for x, dark in enumerate(row) if dark}
 
 
-def test_it_is_set_up_with_a_secret_that_is_shown_once(owner: Browser) -> None:
+def test_the_second_factor_is_set_up_with_a_secret_that_is_shown_once(owner: Browser) -> None:
     shown = owner.post(PAGE, begin="1", password=PASSWORD)
     secret = re.search(r'<code class="key">([A-Za-z2-7]+)</code>', shown.html)
     assert secret
@@ -89,36 +89,36 @@ def test_it_is_set_up_with_a_secret_that_is_shown_once(owner: Browser) -> None:
 @pytest.mark.usefixtures("secured")
 def test_a_sign_in_asks_for_a_code() -> None:
     browser = begin_sign_in()
-    assert answer(browser, "12345").status == 422
+    assert send_code(browser, "12345").status == 422
     with refusing("AdminRespondToAuthChallenge", "CodeMismatchException"):
-        shown = answer(browser, "000000")
+        shown = send_code(browser, "000000")
     assert (shown.status, "The code is wrong, or was used before." in shown.text) == (422, True)
-    shown = answer(browser, "123 456")
+    shown = send_code(browser, "123 456")
     assert shown.url.endswith("/dashboard/orgs/default")
     assert SESSION_COOKIE in browser.cookies
 
 
 @pytest.mark.usefixtures("secured")
-def test_an_answer_that_comes_too_late_leads_to_the_sign_in(clock: Clock) -> None:
+def test_a_code_that_comes_too_late_shows_that_it_took_too_long(clock: Clock) -> None:
     browser = begin_sign_in()
-    assert "That took too long." in answer(browser, "123456", session="x").text
+    assert "That took too long." in send_code(browser, "123456", session="x").text
     clock.advance(60)
     browser = begin_sign_in()
     with refusing("AdminRespondToAuthChallenge", "NotAuthorizedException"):
-        assert "That took too long." in answer(browser, "123456").text
+        assert "That took too long." in send_code(browser, "123456").text
 
 
 @pytest.mark.usefixtures("secured")
 def test_codes_are_limited_as_passwords_are() -> None:
     browser = begin_sign_in()
     with refusing("AdminRespondToAuthChallenge", "CodeMismatchException"):
-        statuses = [answer(browser, "000000").status for _ in range(6)]
+        statuses = [send_code(browser, "000000").status for _ in range(6)]
     assert statuses[-1] == 429
     assert set(statuses[:3]) == {422}
 
 
 @pytest.mark.usefixtures("secured")
-def test_what_was_typed_is_kept_over_the_code() -> None:
+def test_kept_fields_survive_the_request_for_a_code() -> None:
     browser = begin_sign_in(**{"kept.save": "1"})
     assert browser.page
     assert browser.page.value("kept.save") == "1"
@@ -135,7 +135,7 @@ def test_a_wrong_code_or_password_changes_nothing(owner: Browser) -> None:
     assert not sign_in.has_second_factor(OWNER)
 
 
-def test_it_is_turned_off_with_password_and_code(secured: Browser) -> None:
+def test_the_second_factor_is_turned_off_with_password_and_code(secured: Browser) -> None:
     shown = secured.post(PAGE, end="1", password=PASSWORD, code="")
     assert (shown.status, sign_in.has_second_factor(OWNER)) == (422, True)
     assert secured.post(PAGE, end="1", password="wrong", code="123456").status == 422
@@ -153,7 +153,7 @@ def test_a_new_password_needs_the_code_too(secured: Browser) -> None:
     assert "Your password was changed." in shown.text
 
 
-def test_who_has_an_identity_provider_is_told_to_set_it_up_there(
+def test_a_member_with_an_identity_provider_sets_up_the_second_factor_there(
     owner: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("USER_POOL_CLIENT_ID", "another client")

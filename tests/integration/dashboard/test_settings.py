@@ -1,4 +1,4 @@
-"""A project's settings: who may read and change them, and what comes of it."""
+"""A project's settings: who may read and change them, and their effects."""
 
 import json
 from typing import Any
@@ -59,22 +59,22 @@ def send(browser: Browser, project: Project, **fields: Any) -> Shown:
 
 
 def opens(project_id: str, key: str) -> bool:
-    """Whether a key lets an event in."""
+    """Return whether an event with this key is accepted."""
     access.clear_cache()
     return ingest(Project(project_id, key)).status == 202
 
 
-def kept(shown: Shown) -> str:
-    """What a page shows this once."""
+def shown_secret(shown: Shown) -> str:
+    """Return the secret that a page shows once."""
     return shown.html.partition('<code class="key">')[2].partition("<")[0]
 
 
 # ------------------------------------------------------------------ keys
 
 
-def test_a_new_key_is_shown_once_with_programs_that_use_it(admin: Browser, shop: Project) -> None:
+def test_a_new_key_is_shown_once_with_code_examples(admin: Browser, shop: Project) -> None:
     shown = send(admin, shop, **{"create-key": "1", "label": "web"})
-    key = kept(shown)
+    key = shown_secret(shown)
     assert shown.status == 200
     assert shown.headers["Cache-Control"] == "no-store"
     assert opens(shop.id, key)
@@ -88,7 +88,7 @@ def test_a_new_key_is_shown_once_with_programs_that_use_it(admin: Browser, shop:
     assert "https://errors.example.com/v1" in again.text
 
 
-def test_a_dsn_is_shown_in_full_with_programs_that_use_it(admin: Browser, shop: Project) -> None:
+def test_a_dsn_is_shown_in_full_with_code_examples(admin: Browser, shop: Project) -> None:
     dsn = f"https://{shop.public}@errors.example.com/v1/{shop.id}"
     shown = admin.get(f"projects/{shop.id}/settings")
     assert f'data-copy="{dsn}"' in shown.html
@@ -111,7 +111,7 @@ def test_a_dsn_names_the_sdk_endpoint_s_own_url(
     assert "https://errors.example.com/v1" in admin.get(f"projects/{shop.id}/settings").text
 
 
-def test_another_dsn_is_made_and_the_programs_have_the_newest(
+def test_a_new_dsn_is_created_and_used_in_the_code_examples(
     admin: Browser, shop: Project, clock: Clock
 ) -> None:
     clock.advance(1)
@@ -134,7 +134,7 @@ def test_without_a_dsn_the_page_says_where_to_get_one(admin: Browser, shop: Proj
     assert "export SENTRY_DSN='your DSN'" in shown.text
 
 
-def test_a_revoked_key_opens_nothing_and_is_still_listed(admin: Browser, shop: Project) -> None:
+def test_a_revoked_key_is_refused_and_still_listed(admin: Browser, shop: Project) -> None:
     record, _ = projects_store.list_keys(shop.id)
     shown = send(admin, shop, revoke=record.id)
     assert "Revoked." in shown.text
@@ -144,7 +144,7 @@ def test_a_revoked_key_opens_nothing_and_is_still_listed(admin: Browser, shop: P
 
 def test_keys_and_rates_are_metered_by_the_gateway(admin: Browser, shop: Project) -> None:
     gateway = boto3.client("apigateway")
-    key = kept(send(admin, shop, **{"create-key": "1", "label": "web"}))
+    key = shown_secret(send(admin, shop, **{"create-key": "1", "label": "web"}))
     admin.get(f"projects/{shop.id}/settings")
     assert "Saved." in send(admin, shop, rate="1", rate_limit="600").text
     plans = {each["name"]: each for each in gateway.get_usage_plans()["items"]}
@@ -163,11 +163,13 @@ def test_keys_and_rates_are_metered_by_the_gateway(admin: Browser, shop: Project
     assert second.usage_key_id not in left
 
 
-def test_without_the_gateway_keys_work_and_the_page_says_so(admin: Browser, shop: Project) -> None:
+def test_new_keys_work_and_the_page_warns_if_api_gateway_refuses_them(
+    admin: Browser, shop: Project
+) -> None:
     with refusing("CreateApiKey", "AccessDeniedException"):
         shown = send(admin, shop, **{"create-key": "1", "label": "web"})
         assert "API Gateway could not be set up to enforce its rate limit" in shown.text
-        assert opens(shop.id, kept(shown))
+        assert opens(shop.id, shown_secret(shown))
         admin.get(f"projects/{shop.id}/settings")
         shown = send(admin, shop, **{"create-key": "dsn", "label": "page"})
         assert "DSN created" in shown.text
@@ -233,7 +235,7 @@ def test_the_slug_is_changed(admin: Browser, shop: Project) -> None:
         ({"delete": "1", "name_to_delete": ""}, "That is not the project's name"),
     ],
 )
-def test_what_is_wrong_is_said_above_its_form_and_changes_nothing(
+def test_an_invalid_form_shows_an_error_and_changes_nothing(
     admin: Browser, shop: Project, fields: dict[str, str], complaint: str
 ) -> None:
     projects.create("blog", organization="1")
@@ -248,15 +250,17 @@ def test_what_is_wrong_is_said_above_its_form_and_changes_nothing(
     assert rows() == before
 
 
-def test_a_form_that_asks_for_nothing_is_refused(admin: Browser, shop: Project) -> None:
+def test_a_form_without_an_action_is_400(admin: Browser, shop: Project) -> None:
     assert send(admin, shop).status == 400
 
 
 # ------------------------------------------------------------------ webhooks
 
 
-def test_a_webhook_from_its_secret_to_its_removal(admin: Browser, shop: Project) -> None:
-    secret = kept(send(admin, shop, **{"add-webhook": "1", "url": HOOK}))
+def test_a_webhook_is_added_tested_enabled_rotated_and_removed(
+    admin: Browser, shop: Project
+) -> None:
+    secret = shown_secret(send(admin, shop, **{"add-webhook": "1", "url": HOOK}))
     assert secret.startswith("whsec_")
     (webhook,) = webhooks_store.list_webhooks(shop.id)
     assert webhook_secrets.find_secrets(shop.id, webhook.id).current == secret
@@ -275,7 +279,7 @@ def test_a_webhook_from_its_secret_to_its_removal(admin: Browser, shop: Project)
     assert "enabled" in send(admin, shop, enable=webhook.id).text
     assert webhooks.find(shop.id, webhook.id).disabled_at is None
 
-    rotated = kept(send(admin, shop, rotate=webhook.id))
+    rotated = shown_secret(send(admin, shop, rotate=webhook.id))
     found = webhook_secrets.find_secrets(shop.id, webhook.id)
     assert (found.current, found.formers[0][0]) == (rotated, secret)
 
@@ -285,14 +289,14 @@ def test_a_webhook_from_its_secret_to_its_removal(admin: Browser, shop: Project)
 
 
 def attempted(project: Project, error: str = "") -> Attempt:
-    """An attempt that was made just now."""
+    """Store and return an attempt of now."""
     message = Message("msg_1", project.id, "0123456789ab", "issue.created", "{}")
     attempt = Attempt(new_event_id(now_ms()), message, 1, None if error else 500, 12, error)
     webhooks_store.record(attempt, Delivery(1), now_ms() // 1000)
     return attempt
 
 
-def test_a_delivery_is_listed_and_sent_again(admin: Browser, shop: Project) -> None:
+def test_a_failed_delivery_is_listed_and_can_be_redelivered(admin: Browser, shop: Project) -> None:
     attempt = attempted(shop, error=HOSTILE)
     shown = admin.get(f"projects/{shop.id}/settings")
     assert "issue.created" in shown.text
@@ -303,7 +307,9 @@ def test_a_delivery_is_listed_and_sent_again(admin: Browser, shop: Project) -> N
     assert json.loads(message["Body"])["id"] == "msg_1"
 
 
-def test_nothing_of_another_project_can_be_named(admin: Browser, shop: Project) -> None:
+def test_keys_webhooks_and_attempts_of_another_project_are_404(
+    admin: Browser, shop: Project
+) -> None:
     made = projects.create("other")
     assert made
     other = Project(made.project.id, made.key)
@@ -322,7 +328,7 @@ def test_nothing_of_another_project_can_be_named(admin: Browser, shop: Project) 
 # ------------------------------------------------------------------ danger
 
 
-def test_a_cleared_project_goes_on(admin: Browser, shop: Project) -> None:
+def test_a_cleared_project_is_empty_and_still_accepts_events(admin: Browser, shop: Project) -> None:
     assert opens(shop.id, shop.key)
     assert capture(shop).status == 200
     assert "Cleared." in send(admin, shop, clear="1", name_to_clear="shop").text
@@ -343,7 +349,7 @@ def test_a_deleted_project_is_gone(admin: Browser, shop: Project) -> None:
     assert admin.get(f"projects/{shop.id}/settings").status == 404
 
 
-# ------------------------------------------------------------------ who may
+# ------------------------------------------------------------------ permissions
 
 ACTIONS = [
     {"save": "1", "name": "mine", "retention_days": "1"},
@@ -362,21 +368,21 @@ ACTIONS = [
 
 @pytest.fixture
 def ids(shop: Project) -> dict[str, str]:
-    """What there is to name in a form, by what stands for it above."""
+    """Return the ids that replace the placeholders in `ACTIONS`."""
     key, _ = projects_store.list_keys(shop.id)
     webhook, _ = webhooks.add(shop.id, HOOK)
     return {"key": key.id, "webhook": webhook.id, "attempt": attempted(shop).id}
 
 
-def test_a_member_reads_everything_and_changes_nothing(shop: Project, ids: dict[str, str]) -> None:
+def test_a_member_can_read_and_not_change_the_settings(shop: Project, ids: dict[str, str]) -> None:
     eve = signed_in(MEMBER)
     page = eve.get(f"projects/{shop.id}/settings")
     assert page.status == 200
-    # Where its path may be a secret, as with chat services, it is one.
+    # The path of a webhook is hidden, since it may be a secret, as with chat services.
     assert "/hook" not in page.html
     for text in ("first key", "https://example.com/…", "issue.created", "60 requests", "web"):
         assert text in page.text
-    # The search and signing out are the only buttons, but for copying the DSN.
+    # The only buttons are the search, the sign-out and the one that copies the DSN.
     assert page.html.count("<button") == 3
     assert page.html.count("data-copy") == 1
     before = rows()
@@ -389,7 +395,9 @@ def test_a_member_reads_everything_and_changes_nothing(shop: Project, ids: dict[
 
 
 @pytest.mark.parametrize("role", ["owner", "member", "nobody"])
-def test_to_others_the_project_is_not_there(shop: Project, ids: dict[str, str], role: str) -> None:
+def test_the_project_is_404_for_everybody_without_access(
+    shop: Project, ids: dict[str, str], role: str
+) -> None:
     email = "mallory@example.com"
     elsewhere = organizations.create("elsewhere").id
     if role == "owner":
@@ -419,7 +427,7 @@ def test_a_form_without_the_session_s_token_does_nothing(
 # ------------------------------------------------------------------ the page itself
 
 
-def test_hostile_names_are_text(admin: Browser, shop: Project, team: str) -> None:
+def test_hostile_names_are_shown_as_text(admin: Browser, shop: Project, team: str) -> None:
     members.rename_team("1", team, HOSTILE)
     projects.rename(shop.id, HOSTILE)
     projects.create_key(shop.id, HOSTILE)
@@ -432,7 +440,7 @@ def test_hostile_names_are_text(admin: Browser, shop: Project, team: str) -> Non
 @pytest.mark.parametrize(
     "name", ["Shop 👨\u200d👩\u200d👧", "می\u200cرود", HOSTILE, "a\xa0b", '"&<']
 )
-def test_a_form_that_is_saved_as_it_is_shown_changes_no_name(
+def test_a_form_that_is_saved_unchanged_keeps_the_name(
     admin: Browser, shop: Project, team: str, name: str
 ) -> None:
     projects.rename(shop.id, name)
@@ -444,7 +452,9 @@ def test_a_form_that_is_saved_as_it_is_shown_changes_no_name(
     assert (refused.status, refused.value("name")) == (422, name)
 
 
-def test_a_full_project_is_five_calls_and_no_long_page(admin: Browser, shop: Project) -> None:
+def test_the_page_of_a_full_project_makes_five_calls_and_stays_small(
+    admin: Browser, shop: Project
+) -> None:
     for number in range(60):
         record, _ = projects.create_key(
             shop.id, f"key {number} of our many applications", public=True
@@ -466,7 +476,7 @@ def test_a_full_project_is_five_calls_and_no_long_page(admin: Browser, shop: Pro
 
 
 @pytest.mark.parametrize("text", ["a", "&", "\u202e", "\U0001f4a5"])
-def test_long_names_make_no_long_page(admin: Browser, shop: Project, text: str) -> None:
+def test_long_names_keep_the_page_small(admin: Browser, shop: Project, text: str) -> None:
     for number in range(45):
         projects.create_key(shop.id, f"{number}{text * 190}", public=True)
         members.create_team("1", f"{number}{text * 190}")
@@ -478,7 +488,7 @@ def test_long_names_make_no_long_page(admin: Browser, shop: Project, text: str) 
     assert admin.get(f"projects/{shop.id}/settings").size < 60_000
 
 
-def test_another_team_than_there_is_room_for_stays_ticked(
+def test_a_selected_team_beyond_the_maximum_shown_stays_selected(
     admin: Browser, shop: Project, team: str
 ) -> None:
     made = [members.create_team("1", f"team {number}").id for number in range(60)]

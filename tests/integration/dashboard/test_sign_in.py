@@ -1,4 +1,4 @@
-"""Sign in, stay signed in, sign out; and what is refused on the way."""
+"""Sign in, stay signed in, sign out, and what is refused."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,14 +25,14 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture
 def keys(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The pool's keys lie where tokens.py looks for them."""
+    """Serve the pool's keys where tokens.py fetches them."""
     with pool() as running:
         monkeypatch.setattr(clients.cognito_idp().meta, "_endpoint_url", running.url)
         yield
 
 
 @pytest.mark.usefixtures("keys")
-def test_a_token_of_our_pool_is_taken() -> None:
+def test_a_token_of_the_user_pool_is_accepted() -> None:
     assert tokens.verify(token()).email == EMAIL
 
 
@@ -52,45 +52,45 @@ def test_a_token_of_our_pool_is_taken() -> None:
     ],
     ids=str,
 )
-def test_any_other_is_not(changed: dict[str, Any]) -> None:
+def test_a_token_with_a_wrong_claim_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(UnauthorizedError):
         tokens.verify(token(**changed))
 
 
 @pytest.mark.usefixtures("keys")
-def test_one_that_another_key_has_signed_is_not() -> None:
+def test_a_token_signed_with_another_key_is_refused() -> None:
     with pytest.raises(UnauthorizedError):
         tokens.verify(token(rsa.generate_private_key(public_exponent=65537, key_size=2048)))
 
 
 @pytest.mark.usefixtures("keys")
 @pytest.mark.parametrize("forged", ["", "x", "a.b.c", jwt.encode({"sub": "1"}, "s" * 32)])
-def test_what_is_no_token_is_not(forged: str) -> None:
+def test_a_malformed_or_symmetrically_signed_token_is_refused(forged: str) -> None:
     with pytest.raises(UnauthorizedError):
         tokens.verify(forged)
 
 
 @pytest.mark.usefixtures("aws")
-def test_whoever_is_not_signed_in_is_asked_to_and_then_led_on() -> None:
+def test_a_page_without_a_session_redirects_to_the_sign_in_with_its_path() -> None:
     shown = Browser().get("projects/1/issues?status=all")
     assert shown.url.endswith("/dashboard/sign-in?next=projects%2F1%2Fissues%3Fstatus%3Dall")
     assert shown.value("next") == "projects/1/issues?status=all"
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_page_that_refreshes_itself_is_not_given_the_form() -> None:
+def test_a_refresh_without_a_session_reloads_the_page_and_gets_no_form() -> None:
     shown = Browser().get("projects/1/issues", {"HX-Request": "true"})
     assert (shown.status, shown.headers["HX-Refresh"], shown.html) == (401, "true", "")
 
 
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("away", ["//evil.example", "https://evil.example", "/x", "javascript:x"])
-def test_nobody_is_led_elsewhere(away: str) -> None:
+def test_a_next_address_outside_the_dashboard_is_ignored(away: str) -> None:
     assert Browser().get(f"sign-in?next={away}").value("next") == "projects"
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_wrong_password_and_an_unknown_account_are_answered_alike() -> None:
+def test_a_wrong_password_and_an_unknown_account_get_the_same_response() -> None:
     account()
     responses = []
     for email in (EMAIL, "nobody@example.com"):
@@ -105,7 +105,7 @@ def test_a_wrong_password_and_an_unknown_account_are_answered_alike() -> None:
 
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize(
-    ("path", "fields", "status", "said"),
+    ("path", "fields", "status", "message"),
     [
         ("reset-password", {"email": EMAIL, "code": " "}, 422, "Enter the code from the e-mail."),
         ("reset-password", {"code": "123456"}, 422, "Enter the code from the e-mail."),
@@ -113,19 +113,19 @@ def test_a_wrong_password_and_an_unknown_account_are_answered_alike() -> None:
         ("new-password", {"username": EMAIL, "session": "x" * 19}, 401, "That took too long."),
     ],
 )
-def test_a_form_that_lacks_a_field_is_refused_without_asking_cognito(
-    path: str, fields: dict[str, str], status: int, said: str
+def test_a_form_without_a_field_is_refused_without_calling_cognito(
+    path: str, fields: dict[str, str], status: int, message: str
 ) -> None:
     browser = Browser()
     browser.get("forgot-password")
     with recorded() as calls:
         shown = browser.post(path, password="a new password", **fields)
-    assert (shown.status, said in shown.text) == (status, True)
+    assert (shown.status, message in shown.text) == (status, True)
     assert {call.operation for call in calls} <= {"UpdateItem"}  # the limits
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_form_from_elsewhere_is_refused() -> None:
+def test_a_form_without_a_valid_csrf_token_is_403() -> None:
     assert Browser().post("sign-in", email=EMAIL, password=PASSWORD, csrf="").status == 403
     browser = Browser()
     browser.get("sign-in")
@@ -136,7 +136,7 @@ def test_a_form_from_elsewhere_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_cookie_that_is_made_up_opens_nothing() -> None:
+def test_a_forged_cookie_opens_no_session() -> None:
     held = signed_in(EMAIL).cookies[SESSION_COOKIE]
     user, secret = held.split(".")
     for forged in ("", ".", user, f"{user}.", f".{secret}", f"{'0' * 32}.{secret}", f"{user}.x"):
@@ -160,14 +160,14 @@ def test_a_cookie_that_is_made_up_opens_nothing() -> None:
         "x=;;",
     ],
 )
-def test_cookies_of_others_on_the_domain_do_no_harm(other: str) -> None:
+def test_other_cookies_of_the_domain_do_not_break_the_session(other: str) -> None:
     held = f"{SESSION_COOKIE}={signed_in(EMAIL).cookies[SESSION_COOKIE]}"
     for header in (f"{other}; {held}", f"{held}; {other}", f"{other};{held}"):
         assert Browser().get("projects", {"Cookie": header}).url.endswith("/projects")
 
 
 @pytest.mark.usefixtures("keys")
-def test_a_session_is_vouched_for_every_hour(clock: Clock) -> None:
+def test_a_session_is_verified_with_cognito_after_an_hour(clock: Clock) -> None:
     account()
     tokens = sign_in.with_password(EMAIL, PASSWORD)
     assert isinstance(tokens, sign_in.Tokens)
@@ -175,7 +175,7 @@ def test_a_session_is_vouched_for_every_hour(clock: Clock) -> None:
     clock.advance(3600)
     with recorded() as calls:
         shown = browser.get("projects")
-    # moto's tokens are not of our issuer: what Cognito says is verified each time.
+    # moto's tokens have another issuer: the response of Cognito is verified, and refused.
     assert any(call.operation == "AdminInitiateAuth" for call in calls)
     assert "/sign-in" in shown.url
     assert SESSION_COOKIE not in browser.cookies
@@ -189,14 +189,14 @@ def test_a_session_ends_after_a_week(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_after_signing_out_the_cookie_is_worth_nothing() -> None:
+def test_a_sign_out_revokes_the_token_and_ends_the_session() -> None:
     browser = signed_in(EMAIL)
     held = browser.cookies[SESSION_COOKIE]
     browser.get("projects")
     revoked = []
 
     def watch(call: Call) -> Any:
-        # moto has no RevokeToken, whose answer is empty; the deployed tests ask for it in earnest.
+        # moto has no RevokeToken, whose response is empty. The tests of deployments call it.
         if call.operation != "RevokeToken":
             return call.send()
         revoked.append(call.parameters["Token"])
@@ -209,7 +209,7 @@ def test_after_signing_out_the_cookie_is_worth_nothing() -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_member_who_was_removed_sees_no_page_more() -> None:
+def test_a_removed_member_sees_that_they_belong_to_no_organization() -> None:
     members.add("default", "root@example.com", "owner")
     members.add("default", EMAIL, "owner")
     browser = signed_in(EMAIL)

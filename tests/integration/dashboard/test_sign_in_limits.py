@@ -1,4 +1,4 @@
-"""Sign-in, codes and mails are limited before Cognito is asked, and Cognito is asked once."""
+"""Sign-in, codes and mails are limited before Cognito is called, and Cognito is called once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +57,7 @@ def test_an_address_block_has_a_limit_for_all_email_addresses(
     assert send(path, "2001:db8:0:1::1", "new@example.com").status != 429
 
 
-def test_a_block_at_its_limit_does_not_use_up_that_of_an_email_address(clock: Clock) -> None:
+def test_a_blocked_address_does_not_use_up_the_limit_of_an_email_address(clock: Clock) -> None:
     for n in range(20):
         send("sign-in", email=f"{n}@example.com")
     assert [send("sign-in").status for _ in range(2)] == [429, 429]
@@ -66,10 +66,10 @@ def test_a_block_at_its_limit_does_not_use_up_that_of_an_email_address(clock: Cl
 
 @contextmanager
 def throttled() -> Iterator[list[str]]:
-    """Cognito throttles each request. Lists the requests that were sent."""
+    """Make Cognito throttle each request. Yield the list of requests that were sent."""
     sent: list[str] = []
 
-    def answer(request: Any, **_: Any) -> Any:
+    def respond(request: Any, **_: Any) -> Any:
         sent.append(request.headers["X-Amz-Target"].decode())
         raw = type(
             "Raw", (), {"stream": lambda *_, **__: [b'{"__type": "TooManyRequestsException"}']}
@@ -77,14 +77,14 @@ def throttled() -> Iterator[list[str]]:
         return AWSResponse(request.url, 400, HTTPHeaders(), raw())
 
     events: Any = clients.cognito_idp_once().meta.events
-    events.register_first("before-send.cognito-idp", answer)
+    events.register_first("before-send.cognito-idp", respond)
     try:
         yield sent
     finally:
-        events.unregister("before-send.cognito-idp", answer)
+        events.unregister("before-send.cognito-idp", respond)
 
 
-def test_a_throttled_call_to_cognito_is_not_sent_again() -> None:
+def test_a_throttled_call_to_cognito_is_not_retried() -> None:
     for call in (
         lambda: sign_in.with_password(EMAIL, "x"),
         lambda: sign_in.with_new_password(EMAIL, "x", "session " * 5),

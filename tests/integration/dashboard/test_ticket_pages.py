@@ -42,9 +42,9 @@ def test_a_tracker_is_set_and_opens_a_new_ticket(
     (to,) = re.findall(
         r'href="\.\./\.\./\.\./(\S+/ticket)" target="_blank" rel="noopener', shown.html
     )
-    led = browser.get(to)
-    assert (led.status, led.html) == (303, "")
-    url = urlsplit(led.headers["Location"])
+    redirected = browser.get(to)
+    assert (redirected.status, redirected.html) == (303, "")
+    url = urlsplit(redirected.headers["Location"])
     assert (url.netloc, url.path) == ("github.com", "/acme/shop/issues/new")
     asked = parse_qs(url.query)
     assert list(asked) == ["title", "body"]
@@ -80,7 +80,7 @@ def test_an_issue_is_linked_and_unlinked(browser: Browser, busy: Project, path: 
         ("ignore-7d", "resolve", "resolved"),
     ],
 )
-def test_a_settled_issue_is_settled_in_another_way(
+def test_a_settled_issue_can_be_settled_in_another_way(
     browser: Browser, path: str, first: str, then: str, status: str
 ) -> None:
     browser.get(path)
@@ -93,7 +93,7 @@ def test_a_settled_issue_is_settled_in_another_way(
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_same_with_the_command(busy: Project, path: str) -> None:
+def test_the_command_sets_the_tracker_and_links_tickets(busy: Project, path: str) -> None:
     name = path.rpartition("/")[2]
     complaint = failed("issues", "ticket", busy.id, "SHOP-1")
     assert "errata projects set 1 --tracker-template github:OWNER/REPO" in complaint

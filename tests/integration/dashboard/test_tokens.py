@@ -23,7 +23,7 @@ def owner() -> Browser:
 
 
 def shown_token(shown: Shown) -> str:
-    """The new token on the page that shows it once."""
+    """Return the new token from the page that shows it once."""
     found = re.search(r"sntrys_[A-Za-z0-9+/=]+_[A-Za-z0-9+/]{43}", shown.html)
     assert found, shown.text
     return found[0]
@@ -73,7 +73,7 @@ def test_a_member_has_tokens_of_their_own(owner: Browser) -> None:
         tokens.revoke("default", hers.id)
 
 
-def test_tokens_are_for_organizations_that_one_is_a_member_of(owner: Browser) -> None:
+def test_a_token_needs_a_membership_in_its_organization(owner: Browser) -> None:
     acme = organizations.create("acme")
     assert owner.get(f"account/tokens?org={acme.id}").status == 404
     owner.get("account/tokens")
@@ -86,7 +86,7 @@ def test_tokens_are_for_organizations_that_one_is_a_member_of(owner: Browser) ->
     assert [each.member for each in tokens.list_tokens(acme.id)] == [OWNER]
 
 
-def test_a_form_says_what_is_wrong_and_keeps_what_was_typed(owner: Browser) -> None:
+def test_an_invalid_form_shows_an_error_and_keeps_the_input(owner: Browser) -> None:
     owner.get("account/tokens")
     fields = {"create": "1", "name": "kept", "scope": "root", "days": "7.5", "org": "default"}
     shown = owner.post("account/tokens", **fields)
@@ -95,7 +95,7 @@ def test_a_form_says_what_is_wrong_and_keeps_what_was_typed(owner: Browser) -> N
     assert shown.value("name") == "kept"
 
 
-def test_the_pages_are_small_and_safe(owner: Browser) -> None:
+def test_the_page_of_many_hostile_tokens_stays_small(owner: Browser) -> None:
     for number in range(tokens.MAX_TOKENS):
         tokens.create("default", "write", f"{number}{HOSTILE}"[:200], URLS, OWNER)
     for number in range(20):
