@@ -1,4 +1,4 @@
-"""docs/access-patterns.md and the store know each other's numbers: a pattern has one function."""
+"""docs/access-patterns.md and the store cite the same numbers: a pattern has one function."""
 
 import ast
 import re
@@ -16,12 +16,12 @@ _NEARLY = re.compile(r"\b(?i:patterns?)\b|\b[A-Z]\d{1,2}\b")
 
 
 def documented() -> Counter[str]:
-    """The numbers of the document's rows."""
+    """Count the numbers of the document's rows."""
     return Counter(_ROW.findall(DOCUMENT.read_text()))
 
 
 def docstrings() -> dict[str, str]:
-    """Each function of the store, with what it says of itself."""
+    """Return the docstring of each function of the store."""
     return {
         f"{file.name}:{node.name}": ast.get_docstring(node) or ""
         for file in sorted(STORE.glob("*.py"))
@@ -31,7 +31,7 @@ def docstrings() -> dict[str, str]:
 
 
 def cited() -> Counter[str]:
-    """How many functions cite each number."""
+    """Count the functions that cite each number."""
     return Counter(
         number
         for text in docstrings().values()
@@ -62,7 +62,7 @@ def test_citations_are_written_in_one_way() -> None:
         assert not _NEARLY.search(rest), f"{name}: {text}"
 
 
-def test_whoever_calls_dynamodb_serves_a_pattern() -> None:
+def test_every_function_that_calls_dynamodb_cites_a_pattern() -> None:
     silent = []
     for file in sorted(STORE.glob("*.py")):
         for node in ast.parse(file.read_text()).body:

@@ -17,19 +17,19 @@ ALARMS = of_type("AWS::CloudWatch::Alarm", STACK)
 _ROW = re.compile(r"^\| `(\w+Alarm)` \| .+ \| .+ \|$", re.MULTILINE)
 
 
-def test_every_alarm_is_explained_and_no_other() -> None:
+def test_the_document_explains_exactly_the_alarms_of_the_template() -> None:
     assert ALARMS
     assert sorted(_ROW.findall(DOCUMENT)) == sorted(ALARMS)
 
 
-def test_every_alarm_says_when_it_begins_and_ends() -> None:
+def test_every_alarm_notifies_the_topic_when_it_begins_and_ends() -> None:
     for alarm in ALARMS.values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopicArn"}]
-        # Nothing arrives while nothing happens.
+        # The metrics have no data while nothing happens.
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_without_a_topic_nothing_is_made_that_costs() -> None:
+def test_resources_that_cost_are_created_only_with_a_topic() -> None:
     kinds = {
         "AWS::Budgets::Budget",
         "AWS::CloudWatch::Alarm",
@@ -41,13 +41,13 @@ def test_without_a_topic_nothing_is_made_that_costs() -> None:
     assert not [name for name, each in resources().items() if each["Type"] in kinds]
 
 
-def test_a_budget_tells_the_topic_before_it_is_spent() -> None:
+def test_a_budget_notifies_the_topic_at_80_percent_and_by_forecast() -> None:
     (budget,) = of_type("AWS::Budgets::Budget", STACK).values()
-    told = [
+    notified = [
         (each["Notification"]["NotificationType"], each["Notification"]["Threshold"])
         for each in budget["NotificationsWithSubscribers"]
     ]
-    assert told == [("ACTUAL", 80), ("FORECASTED", 100)]
+    assert notified == [("ACTUAL", 80), ("FORECASTED", 100)]
     for each in budget["NotificationsWithSubscribers"]:
         assert each["Subscribers"] == [
             {"SubscriptionType": "SNS", "Address": {"Ref": "AlarmTopicArn"}}
@@ -66,7 +66,7 @@ def test_every_dead_letter_queue_is_watched() -> None:
     assert sorted(each["Ref"] for each in watched) == sorted(queues)
 
 
-def test_the_dashboard_leaves_out_no_function_and_no_dead_letter_queue() -> None:
+def test_the_dashboard_shows_every_function_and_every_queue() -> None:
     (dashboard,) = of_type("AWS::CloudWatch::Dashboard", STACK).values()
     widgets = json.loads(dashboard["DashboardBody"]["Fn::Sub"])["widgets"]
     metrics = [metric for each in widgets for metric in each["properties"]["metrics"]]

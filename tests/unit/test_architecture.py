@@ -67,7 +67,7 @@ IO = {
     "urllib.request",
     "urllib3",
 }
-OPERATORS_ALONE = {"boto3", "rich", "typer"}
+ONLY_IN_THE_COMMAND = {"boto3", "rich", "typer"}
 # What costs too much at the start of a hot function: docs/decisions/0023-powertools-and-pydantic.md
 SLOW_TO_IMPORT = {
     "aws_lambda_powertools": "aws-lambda-powertools",
@@ -139,7 +139,7 @@ def test_arrows_point_one_way(file: Path) -> None:
 @pytest.mark.parametrize(
     "file", files(FUNCTIONS), ids=lambda file: str(file.relative_to(FUNCTIONS))
 )
-def test_functions_stand_on_errata_alone(file: Path) -> None:
+def test_a_function_imports_no_other_function_and_no_tests_or_tools(file: Path) -> None:
     assert parts_of_errata(file) <= FROM_FUNCTIONS
     ours = {folder.name for folder in FUNCTIONS.iterdir() if folder.is_dir()}
     own = file.relative_to(FUNCTIONS).parts[0]
@@ -158,10 +158,10 @@ def test_pure_parts_do_no_io(name: str) -> None:
         assert not called & {"open", "print", "input"}, file
 
 
-def test_only_the_operator_s_command_needs_what_operators_have() -> None:
+def test_only_the_command_imports_boto3_rich_and_typer() -> None:
     for file in [*files(ERRATA), *files(FUNCTIONS)]:
         if not file.is_relative_to(ERRATA / "cli"):
-            assert not named(file, OPERATORS_ALONE), file
+            assert not named(file, ONLY_IN_THE_COMMAND), file
 
 
 def test_nothing_imports_the_command() -> None:
@@ -170,7 +170,7 @@ def test_nothing_imports_the_command() -> None:
             assert not named(file, {"errata.cli"}), file
 
 
-def test_only_one_module_makes_clients_of_botocore() -> None:
+def test_only_one_module_besides_the_command_imports_botocore() -> None:
     importers = {
         file
         for file in [*files(ERRATA), *files(FUNCTIONS)]
@@ -179,7 +179,7 @@ def test_only_one_module_makes_clients_of_botocore() -> None:
     assert importers == {ERRATA / "store" / "botocore_clients.py"}
 
 
-def test_what_a_process_caches_is_bounded() -> None:
+def test_modules_have_no_collections_that_grow() -> None:
     growing = {
         f"{file.stem}.{ast.unparse(target)}"
         for file in files(ERRATA)
@@ -200,7 +200,7 @@ def test_the_layer_needs_no_package_that_is_slow_to_import() -> None:
         assert f"\n{package}==" not in f"\n{locked}"
 
 
-def test_who_uses_a_slow_package_requires_it_and_is_not_hot() -> None:
+def test_a_function_with_a_slow_package_requires_it_and_is_not_hot() -> None:
     users = set()
     for file in files(FUNCTIONS):
         folder = FUNCTIONS / file.relative_to(FUNCTIONS).parts[0]
@@ -212,7 +212,7 @@ def test_who_uses_a_slow_package_requires_it_and_is_not_hot() -> None:
     assert users.isdisjoint(HOT)
 
 
-def test_an_alias_names_one_thing() -> None:
+def test_each_import_alias_has_one_meaning() -> None:
     """`store` and `protocol` are the modules of a use case's own name, `usecase` a command's."""
     folders = {"store": "usecases", "protocol": "usecases", "usecase": "cli"}
     for file in files(ERRATA):
@@ -226,7 +226,7 @@ def test_an_alias_names_one_thing() -> None:
 _TWICE = {"Grouping"}
 
 
-def test_a_class_is_the_only_one_of_its_name() -> None:
+def test_class_names_are_unique() -> None:
     """Somebody who reads `Request` or `Result` should not have to ask which one it is."""
     defined = Counter(
         name

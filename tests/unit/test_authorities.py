@@ -1,4 +1,4 @@
-"""The authorities of AWS's endpoints are those that everybody trusts, and stay valid."""
+"""The authorities of AWS's endpoints are also in botocore's bundle, and stay valid."""
 
 import re
 import ssl

@@ -28,14 +28,14 @@ def raw_deflate(body: bytes) -> bytes:
 
 
 @given(st.binary(max_size=2_000))
-def test_what_was_packed_comes_out(body: bytes) -> None:
+def test_a_compressed_body_is_decompressed(body: bytes) -> None:
     assert decompress(gzip.compress(body)) == body
     assert decompress(zlib.compress(body), "deflate") == body
     assert decompress(gzip.compress(body) + gzip.compress(body), "gzip") == 2 * body
 
 
 @given(st.dictionaries(st.text(), st.integers(), min_size=1))
-def test_json_passes_whatever_coding_is_claimed(value: dict[str, int]) -> None:
+def test_uncompressed_json_passes_with_any_content_encoding(value: dict[str, int]) -> None:
     body = repr(value).encode("utf-8", "replace")
     for coding in ("", "gzip", "deflate", "br", "deflate, gzip"):
         assert decompress(body, coding) == body
@@ -43,14 +43,14 @@ def test_json_passes_whatever_coding_is_claimed(value: dict[str, int]) -> None:
 
 
 @given(st.binary(max_size=400), st.sampled_from(["", "gzip", "deflate"]))
-def test_any_bytes_come_out_or_are_refused(body: bytes, coding: str) -> None:
+def test_any_bytes_are_decompressed_or_refused(body: bytes, coding: str) -> None:
     for start in (b"", b"\x1f\x8b\x08", b"x\x9c"):
         with suppress(InvalidInputError):
             assert len(decompress(start + body, coding)) <= MAX_JSON_BYTES
 
 
 @given(st.binary(min_size=3, max_size=2_000), st.integers(1, 3_000))
-def test_the_start_of_a_body_comes_out(body: bytes, most: int) -> None:
+def test_the_start_of_a_body_is_decompressed(body: bytes, most: int) -> None:
     for sent, coding in (
         (gzip.compress(body), "gzip"),
         (zlib.compress(body), ""),
@@ -61,13 +61,13 @@ def test_the_start_of_a_body_comes_out(body: bytes, most: int) -> None:
 
 
 @given(st.binary(max_size=400), st.sampled_from(["", "gzip", "deflate"]))
-def test_any_bytes_have_a_start(body: bytes, coding: str) -> None:
+def test_any_bytes_have_a_start_of_the_wanted_size(body: bytes, coding: str) -> None:
     for start in (b"", b"\x1f\x8b\x08", b"x\x9c"):
         assert len(decompress_start(start + body, coding, 10)) <= 10
 
 
 @given(st.binary(min_size=1, max_size=300), st.data())
-def test_a_packed_body_that_is_cut_is_refused(body: bytes, data: st.DataObject) -> None:
+def test_a_truncated_compressed_body_is_refused(body: bytes, data: st.DataObject) -> None:
     packed = data.draw(st.sampled_from([gzip.compress(body), zlib.compress(body)]))
     end = data.draw(st.integers(3, len(packed) - 1))
     with pytest.raises(InvalidInputError):
@@ -82,14 +82,14 @@ def test_the_limit_is_exact(pack: type[bytes]) -> None:
         decompress(pack(full + b" "))
 
 
-def test_the_limit_holds_over_all_members_of_a_file() -> None:
+def test_the_limit_applies_to_all_members_of_a_gzip_file_together() -> None:
     half = gzip.compress(b" " * (MAX_JSON_BYTES // 2))
     assert len(decompress(half + half)) == MAX_JSON_BYTES
     with pytest.raises(BodyTooLargeError):
         decompress(half + half + gzip.compress(b" "))
 
 
-def test_a_hundred_members_are_enough_for_anybody() -> None:
+def test_a_gzip_file_has_at_most_a_hundred_members() -> None:
     member = gzip.compress(b"{}")
     assert decompress(member * 100) == b"{}" * 100
     with pytest.raises(InvalidInputError):
@@ -111,7 +111,7 @@ def test_a_hundred_members_are_enough_for_anybody() -> None:
         (b'\xef\xbb\xbf{"a":"b"}', "b"),
     ],
 )
-def test_half_a_character_becomes_a_replacement_character(body: bytes, text: str) -> None:
+def test_a_lone_surrogate_becomes_a_replacement_character(body: bytes, text: str) -> None:
     assert parse_object(body) == {"a": text}
 
 
@@ -145,13 +145,13 @@ def test_the_last_of_a_repeated_key_counts() -> None:
         '{"a":1}'.encode("utf-16"),
     ],
 )
-def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(InvalidInputError) as refused:
         parse_object(body)
     assert set(refused.value.errors) == {"body"}
 
 
-def test_what_cannot_be_read_is_read_once() -> None:
+def test_a_read_that_fails_is_not_repeated() -> None:
     reads = []
 
     def read() -> str:
@@ -165,7 +165,7 @@ def test_what_cannot_be_read_is_read_once() -> None:
     assert reads == [1]
 
 
-def test_an_empty_value_is_read_once_too() -> None:
+def test_an_empty_value_is_read_once() -> None:
     reads = []
 
     def read() -> dict[str, str]:
@@ -177,7 +177,7 @@ def test_an_empty_value_is_read_once_too() -> None:
     assert reads == [1]
 
 
-def test_the_content_of_a_broken_body_is_what_was_sent() -> None:
+def test_the_content_of_a_broken_body_is_returned_as_sent() -> None:
     assert JsonBody(b"\x1f\x8bbroken").content() == b"\x1f\x8bbroken"
     assert JsonBody(gzip.compress(b"[1]")).content() == b"[1]"
     assert JsonBody(gzip.compress(b"[1]")).get("message") is None
@@ -193,8 +193,8 @@ def test_only_lone_surrogates_are_replaced(parts: list[bytes]) -> None:
     sent = b'{"a":"' + b"".join(parts) + b'"}'
     expected = json.loads(sent)["a"]  # keeps lone surrogates
     pairs = re.sub("[\ud800-\udbff][\udc00-\udfff]", "\U0001f600", expected)
-    mended = re.sub("[\ud800-\udfff]", "\ufffd", pairs)
-    assert parse_object(sent) == {"a": mended}
+    repaired = re.sub("[\ud800-\udfff]", "\ufffd", pairs)
+    assert parse_object(sent) == {"a": repaired}
 
 
 def test_a_body_full_of_escapes_takes_few_steps() -> None:

@@ -1,9 +1,9 @@
-"""Long paths and names are broken behind their parts, not within a word."""
+"""Long paths and names may be broken after their parts, not within a word."""
 
 from functions.dashboard.text import breakable, weight
 
 
-def test_a_long_path_may_be_broken_behind_its_parts() -> None:
+def test_a_long_path_may_be_broken_after_its_parts() -> None:
     assert breakable("shop.cart in total") == "shop.cart in total"
     path = "/srv/app/checkout/worker/run_all.py:42"
     assert breakable(path) == (

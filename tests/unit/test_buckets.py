@@ -29,7 +29,7 @@ def filled(at_ms: list[int]) -> Buckets:
 
 
 @given(times)
-def test_what_is_packed_is_unpacked(at_ms: list[int]) -> None:
+def test_unpack_returns_the_packed_counts(at_ms: list[int]) -> None:
     buckets = filled(at_ms)
     assert Buckets.unpack(buckets.pack()) == buckets
 
@@ -52,7 +52,7 @@ def test_the_order_of_events_does_not_matter() -> None:
     assert len({filled(list(order)).pack() for order in permutations(at_ms)}) == 1
 
 
-def test_a_full_one_takes_less_than_half_a_kilobyte() -> None:
+def test_full_buckets_take_less_than_half_a_kilobyte() -> None:
     chance = random.Random(1)
     buckets = Buckets()
     for minute in range(30 * 24 * 60):
@@ -73,7 +73,7 @@ def test_the_last_hour_and_day_end_now() -> None:
     assert (buckets.last_hour(NOW_MS + DAY_MS), buckets.last_day(NOW_MS + 3 * DAY_MS)) == (0, 0)
 
 
-def test_the_usual_hour_is_of_the_day_before_the_last_one() -> None:
+def test_the_usual_hour_is_the_mean_of_the_day_before_the_last_hour() -> None:
     buckets = filled([NOW_MS - 25 * HOUR_MS])
     assert buckets.usual_hour(NOW_MS) == 0
     buckets.add(NOW_MS - 24 * HOUR_MS, 48)
@@ -101,7 +101,7 @@ def test_rising_is_ten_events_and_four_times_the_mean(
     assert buckets.is_rising(NOW_MS) is rising
 
 
-def test_a_trend_names_everything_that_holds() -> None:
+def test_a_trend_names_each_state_of_the_issue() -> None:
     rising = Buckets()
     rising.add(NOW_MS - MINUTE_MS, 10)
     day_ago = NOW_MS - DAY_MS

@@ -1,4 +1,4 @@
-"""Bundles that are damaged anywhere are refused with a reason, and with nothing else."""
+"""Damaged bundles are refused with a reason, and raise no other error."""
 
 import io
 import zipfile
@@ -39,8 +39,8 @@ def _archive(method: int, names: list[str], content: bytes) -> io.BytesIO:
     return file
 
 
-def test_a_map_that_is_packed_in_another_way_is_not_unpacked() -> None:
-    # Of bzip2, a kilobyte may become gigabytes before anybody can count them.
+def test_a_map_with_another_compression_than_deflate_is_refused() -> None:
+    # A kilobyte of bzip2 may become gigabytes before its size is known.
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         reader = BundleReader(_archive(method, ["a.map"], b" " * 1_000))
         with pytest.raises(
@@ -50,7 +50,9 @@ def test_a_map_that_is_packed_in_another_way_is_not_unpacked() -> None:
 
 
 @pytest.mark.parametrize("problem", ["too large", "damaged"])
-def test_what_is_unpacked_in_vain_counts(problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refused_maps_count_towards_the_limit_of_unpacked_bytes(
+    problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bundles, "MAX_MAP_BYTES", 1_000_000)
     monkeypatch.setattr(bundles, "MAX_UNPACKED_BYTES", 2 * 1024 * 1024)
     names = [f"{number}.map" for number in range(5)]
@@ -60,12 +62,12 @@ def test_what_is_unpacked_in_vain_counts(problem: str, monkeypatch: pytest.Monke
         checksum = zlib.crc32(b" " * of_one).to_bytes(4, "little")
         content = content.replace(checksum, b"\0\0\0\0")
     reader = BundleReader(io.BytesIO(content))
-    told = []
+    errors = []
     for name in names:
         with pytest.raises(SourceMapError) as caught:
             reader.read_map(BundledMap(name, "", ""))
-        told.append(str(caught.value))
-    assert told[-1] == "The source maps before it already have 2 MB, the limit."
+        errors.append(str(caught.value))
+    assert errors[-1] == "The source maps before it already have 2 MB, the limit."
 
 
 def test_the_list_of_files_is_bounded_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""A process keeps what it has read in memory: not too much of it, and not for too long."""
+"""The caches of a process are bounded, in entries and in time."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -41,7 +41,7 @@ def test_a_result_is_looked_up_again_after_its_time() -> None:
     assert found == [0, 0, 1, 1, 2]
 
 
-def test_the_oldest_result_makes_room() -> None:
+def test_a_new_result_evicts_the_oldest_one() -> None:
     cache, values = TTLCache[int](max_entries=2), count()
     assert [looked_up(cache, key, NOW_MS, values) for key in "abcbca"] == [0, 1, 2, 1, 2, 3]
 

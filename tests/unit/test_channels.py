@@ -96,7 +96,7 @@ def test_an_event_for_the_bus_is_json_of_at_most_256_kb(text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [*VENDORS, "email"])
-def test_a_message_says_what_the_list_of_issues_says(kind: str) -> None:
+def test_a_message_shows_what_the_list_of_issues_shows(kind: str) -> None:
     about = replace(
         news("ValueError: bad"),
         culprit="shop.cart in total",

@@ -1,4 +1,4 @@
-"""What the command says of itself."""
+"""The help of the command."""
 
 import os
 import subprocess
@@ -79,30 +79,30 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_is_short_and_ends_with_an_example(command: str) -> None:
-    said = done(*command.split(), "--help").out.splitlines()
+    shown = done(*command.split(), "--help").out.splitlines()
     # The list of all commands is longer.
-    assert len(said) < (44 if command == "" else 40)
-    assert said[-1].startswith("  Example: errata ")
+    assert len(shown) < (44 if command == "" else 40)
+    assert shown[-1].startswith("  Example: errata ")
     # The shared options take part in every command.
-    assert {"--local", "--stack", "--json"} <= {line.split()[0] for line in said if line.split()}
+    assert {"--local", "--stack", "--json"} <= {line.split()[0] for line in shown if line.split()}
 
 
 @pytest.mark.parametrize("command", COMMANDS[1:])
-def test_the_example_is_one_of_the_command(command: str) -> None:
+def test_the_example_uses_the_command(command: str) -> None:
     example = done(*command.split(), "--help").out.splitlines()[-1]
     assert f"errata {command}" in example
 
 
-def test_the_version() -> None:
+def test_the_version_is_printed() -> None:
     assert done("--version").out == "errata 0.1.0\n"
 
 
-def test_a_command_alone_shows_its_help() -> None:
+def test_errata_without_a_command_shows_its_help() -> None:
     ran = run()
     assert (ran.code, "Usage: errata" in ran.err) == (2, True)
 
 
-def test_a_wrong_use_is_typer_s() -> None:
+def test_a_missing_argument_is_a_usage_error() -> None:
     ran = run("projects", "show")
     assert (ran.code, ran.out) == (2, "")
     assert "Missing argument" in ran.err

@@ -26,7 +26,7 @@ from errata.cli.output import print_fields, print_json, print_table, printable, 
         (0, "0"),
     ],
 )
-def test_what_is_no_printable_character_is_shown_escaped(text: object, shown: str) -> None:
+def test_characters_that_are_not_printable_are_escaped(text: object, shown: str) -> None:
     assert printable(text) == shown
 
 
@@ -40,13 +40,15 @@ def test_times_are_utc_to_the_second() -> None:
     assert timestamp(None) == ""
 
 
-def test_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_shows_its_texts_as_they_are_and_in_full(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     print_table(["name", "count"], [("[b]a[/b] :smile:", 1), ("x" * 500, 1000)])
     heading, first, second = capsys.readouterr().out.splitlines()
     assert heading.split() == ["NAME", "COUNT"]
     assert first.startswith("[b]a[/b] :smile: ")
     assert first.endswith("     1")
-    # Nothing is cut where no terminal is.
+    # Nothing is cut without a terminal.
     assert second == f"{'x' * 500}   1000"
 
 
@@ -57,8 +59,8 @@ def test_fields_that_are_empty_are_left_out(capsys: pytest.CaptureFixture[str]) 
 
 def test_json_is_ascii_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"a": "\x7f\x1b\x9bü"})
-    said = capsys.readouterr().out
-    assert said == '{\n  "a": "\\u007f\\u001b\\u009b\\u00fc"\n}\n'
+    printed = capsys.readouterr().out
+    assert printed == '{\n  "a": "\\u007f\\u001b\\u009b\\u00fc"\n}\n'
 
 
 def test_a_terminal_that_cannot_show_a_character_gets_it_escaped() -> None:

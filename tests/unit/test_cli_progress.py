@@ -1,4 +1,4 @@
-"""How far long work is, on the terminal of a person."""
+"""The progress of long work, on a terminal."""
 
 import sys
 
@@ -7,15 +7,15 @@ import pytest
 from errata.cli.progress import counted, progress
 
 
-def test_a_terminal_shows_it_and_ends_clean(
+def test_a_terminal_shows_the_progress_and_is_cleared_at_the_end(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert list(counted("abc", "issues", silent=False)) == ["a", "b", "c"]
-    said = capsys.readouterr()
-    assert said.out == ""
+    printed = capsys.readouterr()
+    assert printed.out == ""
     # Not every step is shown: that would slow the work down.
-    assert said.err == "\r\x1b[2K1 issues\r\x1b[2K"
+    assert printed.err == "\r\x1b[2K1 issues\r\x1b[2K"
 
 
 def test_texts_of_events_cannot_control_the_terminal(
@@ -28,7 +28,7 @@ def test_texts_of_events_cannot_control_the_terminal(
 
 
 @pytest.mark.parametrize(("silent", "terminal"), [(True, True), (False, False), (True, False)])
-def test_programs_get_nothing(
+def test_no_progress_is_shown_without_a_terminal_or_if_silent(
     silent: bool,
     terminal: bool,
     monkeypatch: pytest.MonkeyPatch,

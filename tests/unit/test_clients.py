@@ -10,7 +10,7 @@ from errata.store import clients
 
 @pytest.fixture(autouse=True)
 def sessions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[botocore.session.Session]]:
-    """Every session that the clients have made."""
+    """Return every session that the clients have created."""
     made: list[botocore.session.Session] = []
     make = botocore.session.get_session
 
@@ -31,7 +31,9 @@ def test_all_clients_come_from_one_session(sessions: list[botocore.session.Sessi
     assert len(sessions) == 1
 
 
-def test_new_credentials_and_region_apply_after_forget(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_credentials_and_region_apply_after_the_cache_is_cleared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert clients.sqs().meta.region_name == "us-east-1"
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")

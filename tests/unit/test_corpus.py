@@ -1,4 +1,4 @@
-"""What the yardsticks run on is what it says: sizes, and nothing of the machine that made it."""
+"""The corpus of the yardsticks: its sizes, and no paths of the machine that recorded it."""
 
 import json
 
@@ -6,7 +6,7 @@ from bench.corpus import envelopes
 from tests.support.capture import split
 
 
-def test_an_sdks_events_are_real_ones_of_16_kb() -> None:
+def test_the_recorded_sdk_events_have_16_kb_and_paths_of_a_container() -> None:
     kept = envelopes()
     assert len(kept) == 16
     for envelope in kept:

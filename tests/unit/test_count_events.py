@@ -1,4 +1,4 @@
-"""What digest computes of events: issues, releases and days. Without tables."""
+"""What digest computes from events: issues, releases and days. Without tables."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -46,22 +46,22 @@ R1, R2 = release_hash("1.0"), release_hash("2.0")
 EXPIRES = AT // 1000 + 30 * 86_400
 
 
-def place(number: int, stream: str = "") -> Position:
+def position(number: int, stream: str = "") -> Position:
     return Position(stream, f"{number:040d}")
 
 
 def sent(
     number: int, ms: int = 0, issue: str = A, *, tally: bool = False, life_s: int = 0, **fields: Any
 ) -> StreamRecord:
-    """An event at `AT` and some milliseconds, with its number in the stream."""
+    """Return the record of an event `ms` after `AT`, with its number in the stream."""
     every: Any = {"message": "boom", "fingerprint": "f", "level": "error", **fields}
     expires = EXPIRES + ms // 1000 + life_s
     event = Stored("1", floor_id(AT + ms), issue, expires, every, tally=tally)
-    return StreamRecord(place(number), event)
+    return StreamRecord(position(number), event)
 
 
 def stored(rows: Rows, sk: str, **values: Any) -> None:
-    """Add a row as it is in the table, without what these functions do not read of it."""
+    """Add a row of the table, with only the attributes that these functions read."""
     item: Any = values
     rows.stored[sk] = item
 
@@ -81,7 +81,7 @@ def changed(
 
 
 def counted(*records: StreamRecord, **fields: Any) -> Rows:
-    """The rows after these events of an issue, with the issue's fields changed."""
+    """Return the rows after these events of an issue, with the issue's fields changed."""
     rows = empty()
     issue = changed(list(records), rows).issue
     rows.issues[A] = replace(issue, number=1, **fields)
@@ -93,9 +93,9 @@ def counted(*records: StreamRecord, **fields: Any) -> Rows:
 
 def test_events_count_after_the_position_of_their_issue_and_after_its_deletion() -> None:
     rows = empty()
-    stored(rows, f"issue#{A}", last_sequence=place(2).sequence)
+    stored(rows, f"issue#{A}", last_sequence=position(2).sequence)
     deleted = floor_id(AT + 4)
-    stored(rows, f"issue#{B}", last_sequence=place(1).sequence, deleted_through=deleted)
+    stored(rows, f"issue#{B}", last_sequence=position(1).sequence, deleted_through=deleted)
     records = [sent(n, n) for n in (1, 2, 3)] + [sent(n, n, B) for n in (4, 5)] + [sent(6, 6, C)]
     found = not_counted(records, rows)
     numbers = {issue: [int(r.position.sequence) for r in some] for issue, some in found.items()}
@@ -105,7 +105,7 @@ def test_events_count_after_the_position_of_their_issue_and_after_its_deletion()
 # ------------------------------------------------------------------ an issue
 
 
-def test_a_new_issue_has_what_its_events_say() -> None:
+def test_a_new_issue_has_the_fields_of_its_events() -> None:
     user = {"user": {"id": "7"}}
     shop: Any = {"environment": "prod", "server_name": "web", "context": user, "grouped_by": "it"}
     rows = empty()
@@ -129,7 +129,7 @@ def test_a_new_issue_has_what_its_events_say() -> None:
     assert (issue.first_release, issue.last_release) == ("1.0", "2.0")
     assert issue.opened_by == floor_id(AT + 20)
     assert (issue.count, issue.tallies, issue.last_kept) == (3, 0, "")
-    assert (issue.expires_at, issue.position) == (EXPIRES + 9, place(3))
+    assert (issue.expires_at, issue.position) == (EXPIRES + 9, position(3))
     assert (issue.ranked_at, issue.ttl) == (AT + 20, EXPIRES + 9 + TTL_LAG_S)
     assert issue.rows_until == EXPIRES + 9 + ROWS_LINGER_S
     assert issue.buckets.minutes == {AT // 60_000: 3}
@@ -150,7 +150,7 @@ def test_a_new_issue_has_what_its_events_say() -> None:
     }
 
 
-def test_an_issue_has_nothing_that_its_events_do_not_say() -> None:
+def test_fields_that_no_event_has_stay_empty_until_a_later_event() -> None:
     record = sent(1, grouping="v2")
     del record.event.fields["level"], record.event.fields["fingerprint"]
     issue = changed([record], empty()).issue
@@ -178,7 +178,7 @@ def test_an_issue_has_nothing_that_its_events_do_not_say() -> None:
     assert (between.first_seen, between.last_seen) == (AT - 1, AT + 1)
 
 
-def test_what_an_issue_is_resolved_in_was_first_seen_once() -> None:
+def test_an_issue_keeps_when_the_release_it_is_resolved_in_was_first_seen() -> None:
     rows = counted(sent(1), status=RESOLVED, status_at=AT, resolved_in="red")
     rows.known[release_hash("red")] = AT - 5
     assert changed([sent(2)], rows).issue.resolved_in_seen == AT - 5
@@ -187,7 +187,7 @@ def test_what_an_issue_is_resolved_in_was_first_seen_once() -> None:
     assert changed([sent(2)], rows).issue.resolved_in_seen == 3
 
 
-def test_rows_of_an_issue_are_written_again_only_when_they_must_be() -> None:
+def test_rows_of_an_issue_are_rewritten_only_if_necessary() -> None:
     rows = counted(sent(1, release="1.0"))
     before = rows.issues[A]
     rows.releases[R1] = Release("1.0", AT, AT)
@@ -213,7 +213,7 @@ def test_rows_of_an_issue_are_written_again_only_when_they_must_be() -> None:
     assert ("release", "1.0") in {each.value for each in late.values}
 
 
-def test_the_words_of_an_issue_change_with_its_title_and_not_with_numbers_in_it() -> None:
+def test_the_search_text_changes_with_the_title_and_not_with_its_numbers() -> None:
     rows = counted(sent(1, message="a 1"))
     assert changed([sent(2, 1, message="a 2")], rows).text is None
     change = changed([sent(2, 9, message="b"), sent(3, 1, message="c")], rows)
@@ -227,9 +227,9 @@ def test_the_words_of_an_issue_change_with_its_title_and_not_with_numbers_in_it(
     assert regressed.activity.event == floor_id(AT + 1)
 
 
-def test_a_tally_gives_an_issue_its_words_only_if_nothing_else_does() -> None:
+def test_a_tally_sets_the_search_text_only_if_no_full_event_does() -> None:
     assert changed([sent(1, tally=True)], empty()).text == "boom"
-    full = StreamRecord(place(1), sent(1).event, pack({"message": "of the whole event"}))
+    full = StreamRecord(position(1), sent(1).event, pack({"message": "of the whole event"}))
     assert changed([full], empty()).text == "of the whole event"
     both = [sent(1, 5, message="kept"), sent(2, 9, tally=True, message="tally")]
     assert changed(both, empty()).text == "kept"
@@ -242,11 +242,11 @@ def test_a_tally_gives_an_issue_its_words_only_if_nothing_else_does() -> None:
     assert changed([sent(2, 1, tally=True, message="b")], tallies).text == "b"
 
 
-def test_the_title_is_that_of_the_whole_event_unless_its_summary_has_one() -> None:
+def test_the_title_comes_from_the_whole_event_unless_its_summary_has_one() -> None:
     packed = pack({"message": "of the whole event"})
     cases: Any = (({}, "of the whole event"), ({"title": "of the summary"}, "of the summary"))
     for fields, title in cases:
-        record = StreamRecord(place(1), sent(1, **fields).event, packed)
+        record = StreamRecord(position(1), sent(1, **fields).event, packed)
         assert changed([record], empty()).issue.title == title
 
 
@@ -270,7 +270,7 @@ def test_an_issue_shows_the_newest_event_that_is_kept_in_full() -> None:
     assert shown(tallies, sent(2, 5, message="b")) == ("b", floor_id(AT + 5), 1)
 
 
-def test_an_issue_that_was_closed_and_has_expired_comes_back_as_it_was_closed() -> None:
+def test_an_expired_closed_issue_returns_with_its_status_and_assignee() -> None:
     settled = {"resolved_in": "1.0", "ignored_base": 7}
     closed = Closed(RESOLVED, AT - 9, 3, "", "ada", "https://x/1", settled)
     older = changed([sent(1, release="0.9")], empty(), closed)
@@ -289,7 +289,7 @@ def test_an_issue_that_was_closed_and_has_expired_comes_back_as_it_was_closed() 
     assert (known.issue.status, known.issue.assignee) == (OPEN, "")
 
 
-def test_the_value_of_a_release_says_that_an_issue_regressed_in_it() -> None:
+def test_the_value_row_of_a_release_records_that_an_issue_regressed_in_it() -> None:
     def changes(rows: Rows, *records: StreamRecord) -> dict[tuple[str, str], str]:
         return {each.value: each.change for each in changed(list(records), rows).values}
 
@@ -306,7 +306,7 @@ def test_the_value_of_a_release_says_that_an_issue_regressed_in_it() -> None:
     assert [each.change for each in change.values] == [""]
 
 
-def test_values_of_a_release_are_written_with_its_row_and_all_others_once() -> None:
+def test_value_rows_of_a_release_are_written_with_its_row_and_others_once() -> None:
     rows = counted(sent(1, release="1.0", environment="prod"))
     again = [sent(2, 1, release="1.0", environment="prod"), sent(3, 2, environment="test")]
     values = changed(again, rows).values
@@ -321,7 +321,7 @@ def test_values_of_a_release_are_written_with_its_row_and_all_others_once() -> N
 # ------------------------------------------------------------------ releases
 
 
-def test_a_release_was_first_seen_by_its_row_or_in_the_batch() -> None:
+def test_first_seen_comes_from_the_row_of_the_release_or_from_the_batch() -> None:
     rows = empty()
     rows.known[R1] = AT + 5
     two = [sent(2, 7, release="2.0"), sent(3, 8, release="2.0")]
@@ -332,7 +332,7 @@ def test_a_release_was_first_seen_by_its_row_or_in_the_batch() -> None:
     assert first_seen(rows, two)("2.0") == AT + 2
 
 
-def test_only_releases_that_must_be_known_are_asked_for() -> None:
+def test_only_releases_that_are_needed_are_looked_up() -> None:
     rows = empty()
 
     def asked(records: list[StreamRecord], closed: Closed | None = None, **fields: Any) -> set[str]:
@@ -357,7 +357,7 @@ def test_only_releases_that_must_be_known_are_asked_for() -> None:
 # ------------------------------------------------------------------ totals
 
 
-def test_releases_and_days_count_what_they_have_not_counted() -> None:
+def test_releases_and_days_count_only_events_after_their_position() -> None:
     rows = empty()
     hour = 3_600_000
     records = [
@@ -369,12 +369,12 @@ def test_releases_and_days_count_what_they_have_not_counted() -> None:
     found = totals(records, fresh, {records[1].event.id}, rows)
     day, night = found.days[DAY], found.days[DAY - 1]
     assert (day.count, day.hours, day.last_issue) == (2, {5: 1, 6: 1}, B)
-    assert (day.expires_at, day.position) == (EXPIRES + hour // 1000 + 7, place(2))
-    assert (night.count, night.hours, night.position) == (1, {23: 1}, place(3))
+    assert (day.expires_at, day.position) == (EXPIRES + hour // 1000 + 7, position(2))
+    assert (night.count, night.hours, night.position) == (1, {23: 1}, position(3))
     release = found.releases[R1]
     assert (release.release, release.events, release.issues_opened) == ("1.0", 2, 1)
     assert (release.first_seen, release.last_seen) == (AT, AT + hour)
-    assert (release.expires_at, release.position) == (EXPIRES + hour // 1000 + 7, place(2))
+    assert (release.expires_at, release.position) == (EXPIRES + hour // 1000 + 7, position(2))
     assert release.known_until > release.expires_at
     assert list(found.releases) == [R1]
     # The same batch again, and one more event.
@@ -389,13 +389,13 @@ def test_releases_and_days_count_what_they_have_not_counted() -> None:
     assert rows.releases[R1].events == 2
 
 
-def test_a_release_that_comes_back_keeps_when_it_was_first_seen() -> None:
+def test_a_returning_release_keeps_when_it_was_first_seen() -> None:
     rows = empty()
     rows.known[R1] = AT - 9
     assert totals([sent(1, release="1.0")], {}, (), rows).releases[R1].known_since == AT - 9
 
 
-def test_rows_without_a_position_count_what_is_new_to_its_issue() -> None:
+def test_rows_without_a_position_count_events_that_are_new_to_their_issue() -> None:
     rows = empty()
     stored(rows, "day#2026-11-22", last_sequence="")
     stored(rows, f"release#{R1}", last_sequence="")
@@ -409,16 +409,16 @@ def test_rows_without_a_position_count_what_is_new_to_its_issue() -> None:
     assert (late.days[DAY].count, late.days[DAY].position) == (1, Position())
 
 
-def test_late_events_move_a_position_by_less_than_an_event() -> None:
+def test_replayed_events_advance_a_position_by_less_than_an_event() -> None:
     rows = empty()
-    stored(rows, "day#2026-11-22", last_sequence=place(8).sequence, stream="s")
-    rows.days[DAY] = Day(4, {5: 4}, 1, place(8, "s"), B)
-    stored(rows, f"release#{R1}", last_sequence=place(7).sequence, stream="s")
+    stored(rows, "day#2026-11-22", last_sequence=position(8).sequence, stream="s")
+    rows.days[DAY] = Day(4, {5: 4}, 1, position(8, "s"), B)
+    stored(rows, f"release#{R1}", last_sequence=position(7).sequence, stream="s")
     both = totals([sent(1, release="1.0"), sent(1, 1)], {}, (), rows, replayed=True)
     found = both.days[DAY]
-    assert (found.count, found.position) == (6, place(8, "s").next())
-    assert not found.position.is_after(place(9, "s"))
-    assert both.releases[R1].position == place(7, "s").next()
+    assert (found.count, found.position) == (6, position(8, "s").next())
+    assert not found.position.is_after(position(9, "s"))
+    assert both.releases[R1].position == position(7, "s").next()
     assert totals([sent(1)], {}, (), empty(), replayed=True).days[DAY].position == Position().next()
 
 
@@ -426,14 +426,14 @@ def test_late_events_move_a_position_by_less_than_an_event() -> None:
 
 
 def merged_rows() -> Rows:
-    """Rows of a head, `A`, with the members `B` and `C`. `B` has counted an event, `C` two."""
+    """Return rows of the head `A` with the members `B`, which counted one event, and `C`, two."""
     rows = empty()
     for issue_id, number in ((A, 1), (B, 1), (C, 2)):
         some = [sent(n, n, issue_id) for n in range(number)]
         found = changed(some, empty(), issue=issue_id).issue
         rows.issues[issue_id] = replace(found, number=1, status=OPEN if issue_id == A else "merged")
         rows.issues[issue_id].merged_into = "" if issue_id == A else A
-        stored(rows, f"issue#{issue_id}", last_sequence=place(1).sequence)
+        stored(rows, f"issue#{issue_id}", last_sequence=position(1).sequence)
     rows.issues[A].members = (B, C)
     return rows
 
@@ -458,7 +458,7 @@ def test_a_group_has_the_new_events_of_its_members_in_the_order_of_the_stream() 
     assert groups_of(rows, {D: [sent(9, 1, D)]}, {}) == {}
 
 
-def test_a_member_that_has_expired_is_still_one_and_one_that_was_separated_is_none() -> None:
+def test_an_expired_member_still_belongs_to_its_head_and_a_separated_one_does_not() -> None:
     rows = merged_rows()
     del rows.issues[B]
     closed = {B: Closed("merged", AT, 1, "", settled={"merged_into": A})}
@@ -479,23 +479,23 @@ def test_a_member_that_has_expired_is_still_one_and_one_that_was_separated_is_no
     assert (kept.status, kept.merged_into) == ("merged", A)
 
 
-def test_a_batch_is_told_with_members_as_parts_of_their_head() -> None:
+def test_changes_of_members_are_reported_as_changes_of_their_head() -> None:
     rows = merged_rows()
     fresh = {B: [sent(9, 5, B)]}
     found = groups_of(rows, fresh, {})
     head = changed([], rows, group=found[A])
     member = changed(fresh[B], rows, issue=B)
-    before, events, told = as_one(rows, fresh, [head, member], found)
-    assert [each.issue.id for each in told] == [A]
-    assert (before[A].count, told[0].issue.count) == (4, 5)
+    before, events, reported = as_one(rows, fresh, [head, member], found)
+    assert [each.issue.id for each in reported] == [A]
+    assert (before[A].count, reported[0].issue.count) == (4, 5)
     assert events[A] == [each.event for each in fresh[B]]
     assert (head.issue.count, rows.issues[A].count) == (1, 1)
     alone = changed([sent(9, 1, D)], rows, issue=D)
-    _, events, told = as_one(rows, {D: [sent(9, 1, D)]}, [alone], {})
-    assert (told, len(events[D])) == ([alone], 1)
+    _, events, reported = as_one(rows, {D: [sent(9, 1, D)]}, [alone], {})
+    assert (reported, len(events[D])) == ([alone], 1)
 
 
-def test_a_head_is_opened_by_an_event_of_a_member_and_follows_it() -> None:
+def test_an_event_of_a_member_reopens_its_head_and_updates_last_seen() -> None:
     rows = merged_rows()
     rows.issues[A].status, rows.issues[A].status_at = RESOLVED, AT
     late = sent(9, RANK_LAG_MS + 10, B, release="1.0")
@@ -507,7 +507,7 @@ def test_a_head_is_opened_by_an_event_of_a_member_and_follows_it() -> None:
     assert (head.issue.last_seen, head.text) == (AT + RANK_LAG_MS + 10, None)
 
 
-def test_the_events_of_members_count_towards_what_a_head_is_ignored_until() -> None:
+def test_events_of_members_count_towards_the_condition_that_wakes_their_head() -> None:
     rows = merged_rows()
     ignored: Any = {
         "status": IGNORED,

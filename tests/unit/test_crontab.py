@@ -38,7 +38,7 @@ def _due(config: MonitorConfig, after: str, number: int) -> list[str]:
         ("@weekly", ["2026-12-06 00:00", "2026-12-13 00:00"]),
     ],
 )
-def test_crontabs(crontab: str, expected: list[str]) -> None:
+def test_a_crontab_is_due_at_these_times(crontab: str, expected: list[str]) -> None:
     assert due(crontab, "2026-11-30 12:00", len(expected)) == expected
 
 
@@ -49,18 +49,18 @@ def test_crontabs(crontab: str, expected: list[str]) -> None:
         *("0 0 30 2 *", "a b c d e", "1/ * * * *", "* * * * 1" + " " * 200 + "x"),
     ],
 )
-def test_what_is_no_crontab(crontab: str) -> None:
+def test_an_invalid_crontab_raises(crontab: str) -> None:
     with pytest.raises(ScheduleError):
         next_ms(MonitorConfig(crontab=crontab or " "), 0)
 
 
-def test_no_such_time_zone() -> None:
+def test_an_unknown_time_zone_raises() -> None:
     for name in ("Nowhere/Now", "../../etc/passwd", "\0"):
         with pytest.raises(ScheduleError):
             next_ms(MonitorConfig(crontab="* * * * *", timezone=name), 0)
 
 
-def test_an_hour_that_does_not_exist_and_one_that_comes_twice() -> None:
+def test_clock_changes_neither_skip_nor_repeat_a_daily_run() -> None:
     berlin = "Europe/Berlin"
     # 02:30 does not exist on 2027-03-28: the run is due at 03:00, which is 01:00 UTC.
     assert due("30 2 * * *", "2027-03-27 12:00", 2, berlin) == [
@@ -72,7 +72,7 @@ def test_an_hour_that_does_not_exist_and_one_that_comes_twice() -> None:
         "2027-10-31 00:30",
         "2027-11-01 01:30",
     ]
-    # What runs each hour runs in each hour that passes.
+    # An hourly run is due in each hour that passes.
     assert due("30 * * * *", "2027-10-30 23:00", 4, berlin) == [
         "2027-10-30 23:30",
         "2027-10-31 00:30",
@@ -85,13 +85,13 @@ def test_an_hour_that_does_not_exist_and_one_that_comes_twice() -> None:
     ]
 
 
-def test_a_run_in_an_hour_that_comes_twice_is_not_due_before_now() -> None:
+def test_a_run_in_a_repeated_hour_is_not_due_in_the_past() -> None:
     # 2027-10-31 01:20 UTC is 02:20 for the second time: 02:45 was due at 00:45 UTC.
     assert due("45 2 * * *", "2027-10-31 01:20", 1, "Europe/Berlin") == ["2027-11-01 01:45"]
     assert due("5-50/15 1-3 * * *", "2027-10-31 01:20", 1, "Europe/Berlin") == ["2027-10-31 02:05"]
 
 
-def test_intervals() -> None:
+def test_an_interval_is_due_after_its_number_of_units() -> None:
     def every(number: int, unit: object) -> str:
         config = MonitorConfig(every=number, unit=unit)  # type: ignore[arg-type]
         return _due(config, "2027-01-31 12:00", 1)[0]

@@ -1,4 +1,4 @@
-"""What the dashboard makes of a proxy event, and of a response."""
+"""Convert a proxy event into a dashboard request, and a response for API Gateway."""
 
 import base64
 import gzip
@@ -39,7 +39,7 @@ def request(
     )
 
 
-def test_a_form_keeps_empty_and_repeated_fields_whatever_the_content_type() -> None:
+def test_a_form_keeps_empty_and_repeated_fields_with_any_content_type() -> None:
     form = request(body="name=+ü%20&team=1&team=2&label=".encode(), content_type="text/plain").form
     assert (form["name"], form.getlist("team"), form["label"]) == (" ü ", ["1", "2"], "")
 
@@ -75,7 +75,7 @@ def test_a_query_is_decoded_once() -> None:
         ("/dashboard/projects/1/issues", "../../"),
     ],
 )
-def test_links_lead_back_to_the_root(path: str, root: str) -> None:
+def test_the_root_of_links_is_relative_to_the_path(path: str, root: str) -> None:
     asked = request(path)
     assert (asked.root, asked.api_url) == (root, "https://errors.example.com/v1")
 
@@ -118,7 +118,7 @@ def page(request: PageRequest, _now_ms: int) -> PageResponse:
 
 
 @pytest.mark.parametrize("path", ["tested/1", "tested/1/"])
-def test_a_path_leads_to_its_page(path: str) -> None:
+def test_a_path_is_routed_to_its_page(path: str) -> None:
     assert respond(request(f"/dashboard/{path}"), 0, never).get_data() == b"1"
 
 

@@ -19,11 +19,11 @@ AT_MS = 1_795_989_909_250  # 2026-11-29T22:05:09.250Z
         (-86_400_000 * 2_000, "\N{MINUS SIGN}2,000 d"),
     ],
 )
-def test_how_long_before_the_event_something_was(by_ms: int, text: str) -> None:
+def test_an_offset_has_a_sign_and_a_unit(by_ms: int, text: str) -> None:
     assert offset(by_ms) == text
 
 
-def test_a_minute_has_its_zone_and_its_year_if_it_is_another_one() -> None:
+def test_a_minute_shows_its_zone_and_a_year_other_than_this_one() -> None:
     assert words(minute(AT_MS, AT_MS)) == "29 Nov, 22:05 UTC"
     assert words(minute(AT_MS, AT_MS, "Europe/Zurich")) == "29 Nov, 23:05 CET"
     assert words(minute(AT_MS - 365 * 86_400_000, AT_MS)) == "29 Nov 2025, 22:05 UTC"

@@ -11,8 +11,8 @@ QUEUES = of_type("AWS::SQS::Queue")
 DEAD_LETTERS = {name: queue for name, queue in QUEUES.items() if name.endswith("DeadLetterQueue")}
 
 
-def kept_in(function: dict[str, Any], source: dict[str, Any]) -> str:
-    """Where what this source brings lies once the function has failed at it for good."""
+def dead_letter_queue(function: dict[str, Any], source: dict[str, Any]) -> str:
+    """Return the dead-letter queue of a source, for what its function has failed at permanently."""
     match source["Type"]:
         case "DynamoDB":
             arn = source["Properties"]["DestinationConfig"]["OnFailure"]["Destination"]
@@ -25,9 +25,9 @@ def kept_in(function: dict[str, Any], source: dict[str, Any]) -> str:
     return name
 
 
-def test_whatever_nobody_waits_for_has_a_dead_letter_queue() -> None:
+def test_every_asynchronous_source_has_a_dead_letter_queue() -> None:
     found = {
-        kept_in(function, source)
+        dead_letter_queue(function, source)
         for function in of_type("AWS::Serverless::Function").values()
         for source in function.get("Events", {}).values()
         if source["Type"] != "Api"
@@ -41,7 +41,7 @@ def test_whatever_nobody_waits_for_has_a_dead_letter_queue() -> None:
         for source in of_type("AWS::Lambda::EventSourceMapping", stack).values()
         if "DestinationConfig" in source
     }
-    # What a queue brings, it keeps in its own dead-letter queue.
+    # A queue as a source has its own dead-letter queue.
     found |= {
         QUEUES[
             resources()[stack]["Properties"]["Parameters"][source["EventSourceArn"]["Ref"]][
@@ -64,12 +64,12 @@ def test_whatever_nobody_waits_for_has_a_dead_letter_queue() -> None:
     assert found == set(DEAD_LETTERS)
 
 
-def test_a_dead_letter_lies_encrypted_for_as_long_as_sqs_keeps_one() -> None:
+def test_dead_letter_queues_are_encrypted_and_keep_messages_for_14_days() -> None:
     for queue in DEAD_LETTERS.values():
         assert queue == {"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": True}
 
 
-def test_every_dead_letter_can_be_put_back() -> None:
+def test_every_dead_letter_queue_can_be_redriven() -> None:
     urls = {f"{name.removesuffix('Queue')}Url" for name in DEAD_LETTERS}
     outputs = {*SETTINGS, *OPTIONAL}
     assert {name for name in outputs if name.endswith("DeadLetterUrl")} == urls

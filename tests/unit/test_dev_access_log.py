@@ -1,4 +1,4 @@
-"""The access log of refused requests, on modules of the shape that MiniStack has."""
+"""The access log of refused requests, on stand-ins for MiniStack's modules."""
 
 import json
 from contextlib import suppress

@@ -30,44 +30,44 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return source
 
 
-def fingerprint(said: list[str]) -> str:
-    with build.artifacts(said.append) as fingerprint:
+def fingerprint(messages: list[str]) -> str:
+    with build.artifacts(messages.append) as fingerprint:
         return fingerprint
 
 
 def test_unchanged_sources_are_built_once(source: Path) -> None:
-    said: list[str] = []
+    messages: list[str] = []
 
-    assert fingerprint(said) == fingerprint(said)
-    (line,) = said
+    assert fingerprint(messages) == fingerprint(messages)
+    (line,) = messages
     assert line.startswith("Building the functions and their layer")
 
 
 def test_a_changed_source_is_built_again(source: Path) -> None:
-    said: list[str] = []
-    before = fingerprint(said)
+    messages: list[str] = []
+    before = fingerprint(messages)
     source.write_text("two")
 
-    assert fingerprint(said) != before
-    assert len(said) == 2
+    assert fingerprint(messages) != before
+    assert len(messages) == 2
 
 
 def test_artifacts_that_somebody_else_changed_are_built_again(source: Path) -> None:
-    said: list[str] = []
-    before = fingerprint(said)
+    messages: list[str] = []
+    before = fingerprint(messages)
     (build.OUTPUT / "handler.py").write_text("other")
 
-    assert fingerprint(said) == before
-    assert len(said) == 2
+    assert fingerprint(messages) == before
+    assert len(messages) == 2
 
 
-def test_pythons_caches_are_no_sources_but_are_artifacts(source: Path) -> None:
-    said: list[str] = []
-    before = fingerprint(said)
+def test_python_s_caches_change_the_artifacts_and_not_the_sources(source: Path) -> None:
+    messages: list[str] = []
+    before = fingerprint(messages)
     cache = source.parent / "__pycache__"
     cache.mkdir()
     (cache / "handler.pyc").write_text("bytecode")
-    assert fingerprint(said) == before
+    assert fingerprint(messages) == before
 
     built = build.OUTPUT / "__pycache__" / "handler.pyc"
     built.parent.mkdir()
@@ -75,7 +75,7 @@ def test_pythons_caches_are_no_sources_but_are_artifacts(source: Path) -> None:
     assert build.sha256_of([build.OUTPUT]) != before
 
 
-def test_built_templates_say_the_same_in_json(tmp_path: Path) -> None:
+def test_built_templates_are_converted_to_json(tmp_path: Path) -> None:
     for template in (tmp_path / "template.yaml", tmp_path / "Nested" / "template.yaml"):
         template.parent.mkdir(exist_ok=True)
         template.write_text("Resources:\n  Queue:\n    Fn::Sub: '2010-09-09'\n    Size: 5\n")
@@ -84,7 +84,7 @@ def test_built_templates_say_the_same_in_json(tmp_path: Path) -> None:
         assert found == {"Resources": {"Queue": {"Fn::Sub": "2010-09-09", "Size": 5}}}
 
 
-def test_built_templates_name_zip_files_that_are_the_same_for_the_same_files(
+def test_built_templates_name_zip_files_which_are_identical_for_the_same_code(
     tmp_path: Path,
 ) -> None:
     code = tmp_path / "Nested" / "Function" / "package" / "handler.py"

@@ -12,7 +12,7 @@ from dev.checkpoint import IDLE_S, LATEST_S, Checkpoint, Pacer
 
 
 def checkpoint(folder: Path) -> Checkpoint:
-    """A checkpoint over MiniStack's module of that purpose."""
+    """Return a checkpoint on a stand-in for MiniStack's module of persistence."""
 
     def as_it_is(found: object) -> object:
         return found
@@ -37,7 +37,7 @@ def save(folder: Path, **states: Any) -> None:
     checkpoint(folder).save({name: partial(dict.get, states, name) for name in states})
 
 
-def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+def test_saved_states_are_loaded(tmp_path: Path) -> None:
     save(tmp_path / "state", dynamodb={"tables": ["events"]}, sqs={"queues": []})
     loaded = checkpoint(tmp_path / "state")
     assert loaded.load("dynamodb") == {"tables": ["events"]}
@@ -45,7 +45,7 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert loaded.load("sns") is None
 
 
-def test_only_its_owner_reads_it(tmp_path: Path) -> None:
+def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
     save(tmp_path, sqs={})
     assert checkpoint(tmp_path).file.stat().st_mode & 0o077 == 0
 
@@ -58,7 +58,7 @@ def test_a_torn_file_is_replaced_by_the_one_before(tmp_path: Path, torn: bytes) 
     assert checkpoint(tmp_path).load("sqs") == 1
 
 
-def test_torn_files_alone_start_without_data(tmp_path: Path) -> None:
+def test_a_torn_file_without_one_before_loads_no_data(tmp_path: Path) -> None:
     checkpoint(tmp_path).file.write_bytes(b"{")
     assert checkpoint(tmp_path).load("sqs") is None
 
@@ -81,7 +81,7 @@ def test_data_of_the_version_before_is_loaded(tmp_path: Path) -> None:
     assert checkpoint(tmp_path).load("sqs") == "old sqs"
 
 
-def test_data_of_a_newer_version_is_not(tmp_path: Path) -> None:
+def test_data_of_a_newer_version_is_not_loaded(tmp_path: Path) -> None:
     save(tmp_path, sqs=1)
     loaded = checkpoint(tmp_path)
     text = loaded.file.read_text().replace('"__ministack_format__": 2', '"__ministack_format__": 3')
@@ -89,7 +89,7 @@ def test_data_of_a_newer_version_is_not(tmp_path: Path) -> None:
     assert loaded.load("sqs") is None
 
 
-def test_a_service_that_cannot_be_read_keeps_what_was_saved(tmp_path: Path) -> None:
+def test_a_service_that_cannot_be_read_keeps_its_saved_state(tmp_path: Path) -> None:
     running = checkpoint(tmp_path)
     tries: list[int] = []
 
@@ -105,7 +105,7 @@ def test_a_service_that_cannot_be_read_keeps_what_was_saved(tmp_path: Path) -> N
     assert len(tries) == 3
 
 
-def test_it_saves_once_calls_pause_and_not_again() -> None:
+def test_a_save_is_due_once_after_calls_pause() -> None:
     pacer = Pacer()
     assert not pacer.due(100)
     pacer.note(100)
@@ -114,7 +114,7 @@ def test_it_saves_once_calls_pause_and_not_again() -> None:
     assert not pacer.due(200)
 
 
-def test_it_saves_now_and_then_although_calls_never_pause() -> None:
+def test_a_save_is_due_regularly_even_if_calls_never_pause() -> None:
     pacer = Pacer()
     saves = 0
     for tenth in range(int(LATEST_S * 10) * 3):

@@ -34,7 +34,7 @@ PARAMETERS: dict[str, Any] = {
     "Secret": {"Type": "String", "Default": "", "AllowedPattern": "^(/[a-z]+)*$"},
 }
 DEFAULTS = {name: default(each) for name, each in PARAMETERS.items()}
-PLACE = ("123456789012", "eu-central-1", "errata")
+DEPLOYMENT = ("123456789012", "eu-central-1", "errata")
 
 
 # ------------------------------------------------------------------ settings
@@ -106,7 +106,7 @@ def test_the_next_deployment_keeps_the_settings() -> None:
     assert describe(again, first=False).splitlines()[1:] == ["  RetentionDays: 30 → 90"]
 
 
-def test_a_new_default_takes_effect_where_nobody_has_chosen_a_value() -> None:
+def test_a_new_default_applies_to_parameters_without_a_setting() -> None:
     first = plan(PARAMETERS, None, None, {"DomainName": "errors.example.com"})
     today = {**PARAMETERS, "RetentionDays": {**PARAMETERS["RetentionDays"], "Default": 60}}
     again = plan(today, first.values, Record(first.settings, first.values), {})
@@ -115,7 +115,7 @@ def test_a_new_default_takes_effect_where_nobody_has_chosen_a_value() -> None:
 
 
 @pytest.mark.parametrize("record", [None, Record({}, DEFAULTS)])
-def test_what_somebody_else_has_set_is_kept(record: Record | None) -> None:
+def test_a_value_that_was_set_elsewhere_is_kept(record: Record | None) -> None:
     # From another checkout, or in the console.
     current = {**DEFAULTS, "DomainName": "errors.example.com"}
     found = plan(PARAMETERS, current, record, {})
@@ -125,7 +125,7 @@ def test_what_somebody_else_has_set_is_kept(record: Record | None) -> None:
     assert "DomainName = errors.example.com" in describe(found, first=False)
 
 
-def test_what_somebody_else_has_set_back_stays_so() -> None:
+def test_a_value_that_was_reset_elsewhere_stays_reset() -> None:
     record = Record({"RetentionDays": "90"}, {**DEFAULTS, "RetentionDays": "90"})
     found = plan(PARAMETERS, DEFAULTS, record, {})
     assert (found.settings, found.values) == ({}, DEFAULTS)
@@ -151,7 +151,7 @@ def test_a_parameter_that_the_template_has_lost_is_dropped() -> None:
     assert (found.settings, found.values, found.changes) == ({}, DEFAULTS, [])
 
 
-def test_a_parameter_that_the_template_has_gained_is_told_as_new() -> None:
+def test_a_new_parameter_of_the_template_is_shown_as_new() -> None:
     current = {name: value for name, value in DEFAULTS.items() if name != "LegacyApi"}
     found = plan(PARAMETERS, current, Record({}, current), {})
     assert found.changes == [("LegacyApi", None, "on")]
@@ -164,7 +164,7 @@ def test_a_parameter_that_the_template_has_gained_is_told_as_new() -> None:
 def test_records_are_read_as_they_were_written(tmp_path: Path) -> None:
     path = tmp_path / "deployments.json"
     assert read_records(path) == {}
-    records = {" ".join(PLACE): Record({"DomainName": "a.example"}, DEFAULTS)}
+    records = {" ".join(DEPLOYMENT): Record({"DomainName": "a.example"}, DEFAULTS)}
     write_records(path, records)
     assert read_records(path) == records
     assert list(tmp_path.iterdir()) == [path]
@@ -201,7 +201,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_the_stack_s_own_parameters_are_read(account: Any) -> None:
-    assert where(account, "errata") == PLACE
+    assert where(account, "errata") == DEPLOYMENT
     assert stack_parameters(account, "errata") is None
     template = {
         "Description": load()["Description"],
@@ -231,7 +231,7 @@ def test_a_stack_without_a_description_is_known_by_its_outputs(account: Any) -> 
 
 
 @pytest.mark.parametrize("described", [{}, {"Description": "The payroll."}])
-def test_a_stack_of_something_else_is_left_alone(account: Any, described: dict[str, str]) -> None:
+def test_a_stack_of_another_application_is_refused(account: Any, described: dict[str, str]) -> None:
     template = {**described, "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
     account.client("cloudformation").create_stack(
         StackName="errata", TemplateBody=json.dumps(template)
@@ -240,7 +240,7 @@ def test_a_stack_of_something_else_is_left_alone(account: Any, described: dict[s
         stack_parameters(account, "errata")
 
 
-def test_stacks_of_every_release_are_known_as_errata_s() -> None:
+def test_templates_of_every_release_have_errata_s_description() -> None:
     releases = (ROOT / "tests/upgrades").glob("*/template.yaml")
     texts = [path.read_text() for path in (ROOT / "template.yaml", *releases)]
     assert len(texts) > 1
@@ -254,7 +254,7 @@ def test_stacks_of_every_release_are_known_as_errata_s() -> None:
         ("AWS_ACCESS_KEY_ID", "Put credentials for the AWS account into the environment"),
     ],
 )
-def test_what_the_environment_lacks_is_said_before_anything_is_built(
+def test_a_missing_region_or_credentials_are_reported_with_a_remedy(
     missing: str,
     remedy: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -279,7 +279,7 @@ def test_what_the_environment_lacks_is_said_before_anything_is_built(
     assert remedy in capsys.readouterr().err
 
 
-def test_a_wrong_setting_is_said_before_the_account_is_asked(
+def test_a_wrong_setting_is_reported_without_an_account(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["--set", "RetentionDay=90"]) == 1
@@ -289,10 +289,12 @@ def test_a_wrong_setting_is_said_before_the_account_is_asked(
 # ------------------------------------------------------------------ the command
 
 
-def test_the_command_names_every_parameter_and_a_prefix_of_its_own() -> None:
-    words = command(PLACE, {"RetentionDays": "90", "Secret": 'a "b"', "DomainName": ""}, ask=True)
+def test_the_command_has_every_parameter_and_a_prefix_of_its_own() -> None:
+    words = command(
+        DEPLOYMENT, {"RetentionDays": "90", "Secret": 'a "b"', "DomainName": ""}, ask=True
+    )
     overrides = words[words.index("--parameter-overrides") + 1 :]
     assert overrides == ['RetentionDays="90"', r'Secret="a \"b\""', 'DomainName=""']
     assert words[words.index("--s3-prefix") + 1] == "errata"
     assert "--confirm-changeset" in words
-    assert "--no-confirm-changeset" in command(PLACE, {}, ask=False)
+    assert "--no-confirm-changeset" in command(DEPLOYMENT, {}, ask=False)

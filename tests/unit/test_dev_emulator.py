@@ -1,4 +1,4 @@
-"""The corrections to MiniStack, on modules of the shape that it has."""
+"""The corrections to MiniStack, on stand-ins for its modules."""
 
 import contextvars
 import copy
@@ -31,7 +31,7 @@ from dev.emulated_iam import allow_batches_of_messages, partition_keys, tell_par
 
 
 def services(positions: dict[str, int], records: dict[str, list[str]]) -> tuple[Any, Any]:
-    """MiniStack's modules of DynamoDB and Lambda, as it saves and restores them."""
+    """Return MiniStack's modules of DynamoDB and Lambda, which save and restore their state."""
     dynamodb: Any = SimpleNamespace(_stream_records=records, _stream_trimmed={}, tables={})
     dynamodb.get_state = lambda: {"tables": dict(dynamodb.tables)}
     dynamodb.load_persisted_state = lambda state: dynamodb.tables.update(state["tables"])
@@ -41,7 +41,7 @@ def services(positions: dict[str, int], records: dict[str, list[str]]) -> tuple[
     return dynamodb, functions
 
 
-def test_a_stream_goes_on_where_it_stood() -> None:
+def test_a_restored_stream_keeps_its_records_and_positions() -> None:
     dynamodb, _ = services({"digest": 1}, {"events": ["read", "unread"]})
     dynamodb.tables["events"] = "items"
     saved = copy.deepcopy(dynamodb.get_state())
@@ -54,7 +54,7 @@ def test_a_stream_goes_on_where_it_stood() -> None:
     assert functions._dynamodb_stream_positions == {"digest": 1}
 
 
-def test_positions_are_saved_with_their_records_alone() -> None:
+def test_positions_are_saved_only_with_their_records() -> None:
     _, functions = services({"digest": 1}, {})
 
     assert functions.get_state() == {"dynamodb_stream_positions": {}}
@@ -68,7 +68,7 @@ def test_a_state_without_streams_is_loaded() -> None:
 
 
 def poller(response: object) -> Any:
-    """MiniStack's Lambda module, whose poller hands one batch to a function that answers so."""
+    """Return MiniStack's Lambda module, whose poller gets this response from a function."""
     functions: Any = SimpleNamespace(_execute_function=lambda function, event: {"body": response})
     functions._poll_dynamodb_streams = lambda: functions._execute_function("digest", {})
     retry_partial_failures(functions)
@@ -81,14 +81,14 @@ def test_a_batch_with_failed_records_counts_as_failed() -> None:
     assert functions._poll_dynamodb_streams()["error"] is True
 
 
-def test_a_handled_batch_passes() -> None:
+def test_a_batch_without_failed_records_succeeds() -> None:
     assert poller({"batchItemFailures": []})._poll_dynamodb_streams() == {
         "body": {"batchItemFailures": []}
     }
     assert poller(None)._poll_dynamodb_streams() == {"body": None}
 
 
-def test_whoever_invokes_the_function_gets_its_report() -> None:
+def test_a_direct_invocation_returns_the_report_of_failed_records() -> None:
     report = {"batchItemFailures": [{"itemIdentifier": "1"}]}
     functions = poller(report)
     functions._poll_dynamodb_streams()
@@ -164,7 +164,7 @@ def test_environments_share_the_files_of_one_layer(
     assert two.read_text() == "layer"
 
 
-def test_functions_start_without_what_they_do_not_import() -> None:
+def test_the_worker_script_starts_without_the_invoke_depth() -> None:
     script = "def run():\n    init()\n    _ms_install_invoke_depth()\n    handle()\n"
     runtime: Any = SimpleNamespace(_PYTHON_WORKER_SCRIPT=script)
     import_only_what_functions_import(runtime)
@@ -172,8 +172,8 @@ def test_functions_start_without_what_they_do_not_import() -> None:
     assert runtime._PYTHON_WORKER_SCRIPT == "def run():\n    init()\n    handle()\n"
 
 
-def key_that_meters(response: object) -> str:
-    """The key that MiniStack's gateway finds in a request after its authorizer answered so."""
+def gateway_key(response: object) -> str:
+    """Return the key that MiniStack's gateway uses after this response of its authorizer."""
 
     async def authorizer(*arguments: object) -> object:
         return {"body": response}
@@ -197,17 +197,17 @@ def key_that_meters(response: object) -> str:
     return contextvars.copy_context().run(request)
 
 
-def test_the_authorizer_names_the_key_that_meters() -> None:
-    assert key_that_meters({"usageIdentifierKey": "gateway key"}) == "gateway key"
+def test_the_gateway_uses_the_key_that_the_authorizer_names() -> None:
+    assert gateway_key({"usageIdentifierKey": "gateway key"}) == "gateway key"
 
 
-def test_an_authorizer_that_names_no_key_leaves_none() -> None:
-    assert key_that_meters({"policyDocument": {}}) == ""
-    assert key_that_meters(None) == ""
+def test_the_gateway_uses_no_key_if_the_authorizer_names_none() -> None:
+    assert gateway_key({"policyDocument": {}}) == ""
+    assert gateway_key(None) == ""
 
 
 def body_of_an_error(result: Any) -> str:
-    """What MiniStack sends instead of `$context.authorizer.body` after an authorizer's result."""
+    """Return MiniStack's response for `$context.authorizer.body` after an authorizer's result."""
 
     async def invoke(*_: Any) -> Any:
         return result
@@ -228,7 +228,7 @@ def body_of_an_error(result: Any) -> str:
     return contextvars.copy_context().run(request)
 
 
-def test_a_gateway_response_has_what_the_authorizer_returned() -> None:
+def test_a_gateway_response_has_the_body_of_the_authorizer_s_context() -> None:
     assert body_of_an_error({"body": {"context": {"body": '{"a": "b"}'}}}) == '<{"a": "b"}>'
     assert body_of_an_error({"body": {"context": {}}}) == "<>"
     assert body_of_an_error(None) == "<>"
@@ -243,7 +243,7 @@ def test_a_gateway_response_has_what_the_authorizer_returned() -> None:
         ("sqs", None, None),
     ],
 )
-def test_a_batch_of_messages_needs_the_permission_for_one(
+def test_a_batch_of_messages_needs_the_permission_for_one_message(
     service: str, asked: str | None, wanted: str | None
 ) -> None:
     iam: Any = SimpleNamespace(extract_iam_action=lambda service, *request: asked)
@@ -339,7 +339,7 @@ def row(pk: str) -> dict[str, Any]:
         ({}, []),
     ],
 )
-def test_the_partition_keys_of_a_request(body: dict[str, Any], keys: list[str]) -> None:
+def test_the_partition_keys_of_a_request_are_found(body: dict[str, Any], keys: list[str]) -> None:
     assert partition_keys(body) == keys
 
 

@@ -65,13 +65,13 @@ def test_the_root_of_a_port_is_the_function_s_url() -> None:
     assert served(4566, "/api.php") == ("other", ("/api.php", b"/api.php", b""))
 
 
-def test_a_port_without_a_url_and_a_page_of_another_name_get_nothing() -> None:
+def test_a_port_without_a_url_is_404_and_another_host_name_is_403() -> None:
     assert served(4568, "/", url="") == ("refused", 404)
     # DNS rebinding: a page's own name leads to this machine.
     assert served(4568, "/", headers={"host": "evil.example"}) == ("refused", 403)
 
 
-def test_a_body_is_as_large_as_on_aws() -> None:
+def test_a_body_has_the_maximum_size_of_aws() -> None:
     most = MAX_EVENT_BYTES * 3 // 4
     assert served(4568, "/", b"\xff" * most)[0] == "emulator"
     assert served(4568, "/", b"\xff" * (most + 2)) == ("refused", 413)
@@ -113,7 +113,9 @@ def test_a_url_is_an_output_of_the_stack() -> None:
         (b"", None, (None, False)),
     ],
 )
-def test_no_byte_of_a_body_is_lost(body: bytes, text: str, expected: tuple[str, bool]) -> None:
+def test_a_body_that_is_not_text_is_base64_encoded(
+    body: bytes, text: str, expected: tuple[str, bool]
+) -> None:
     def build(*arguments: Any, **more: Any) -> dict[str, Any]:
         return {"body": text, "isBase64Encoded": False}
 

@@ -61,7 +61,7 @@ def test_gateway_responses_of_the_body_are_put() -> None:
     ]
 
 
-def test_a_body_without_extensions_needs_no_more_than_its_methods() -> None:
+def test_a_body_without_extensions_needs_only_integration_responses() -> None:
     body = {"paths": BODY["paths"]}
 
     names = {name for name, _ in completions(RESOURCES, body)}

@@ -1,4 +1,4 @@
-"""The guard of the local AWS: what it takes and what it refuses."""
+"""The guard of the local AWS: what it accepts and what it refuses."""
 
 import json
 from collections.abc import Mapping
@@ -102,7 +102,7 @@ def signed(
     }
 
 
-def test_a_signed_call_arrives_whole(emulator: Emulator) -> None:
+def test_a_signed_call_is_passed_on_unchanged(emulator: Emulator) -> None:
     assert emulator.send("POST", "/", signed(), FORM) == (200, "done")
     assert emulator.reached == [("POST", "/", FORM)]
 
@@ -111,7 +111,7 @@ def test_a_signed_call_arrives_whole(emulator: Emulator) -> None:
     ("method", "path", "query"),
     [("GET", "/bucket/a b+c", ""), ("PUT", "/bucket/%C3%A9/x", "partNumber=1&uploadId=a%2Fb")],
 )
-def test_a_signed_call_of_s3_arrives(
+def test_a_signed_call_of_s3_is_accepted(
     emulator: Emulator, method: str, path: str, query: str
 ) -> None:
     target = f"{path}?{query}" if query else path
@@ -119,7 +119,7 @@ def test_a_signed_call_of_s3_arrives(
     assert emulator.send(method, path, headers, b"data", query)[0] == 200
 
 
-def test_a_role_s_session_is_known_with_its_token_only(emulator: Emulator) -> None:
+def test_a_role_s_session_needs_its_token(emulator: Emulator) -> None:
     role = signed(credentials=("ASIAROLE", "role's", "token"))
     assert emulator.send("POST", "/", role, FORM)[0] == 200
     assert emulator.send("POST", "/", {**role, "x-amz-security-token": "other"}, FORM)[0] == 403
@@ -146,9 +146,9 @@ def test_other_credentials_are_refused(emulator: Emulator, key: str) -> None:
 def test_a_call_that_was_changed_or_is_old_is_refused(
     emulator: Emulator, change: dict[str, str], body: bytes
 ) -> None:
-    status, said = emulator.send("POST", "/", {**signed(), **change}, body)
+    status, text = emulator.send("POST", "/", {**signed(), **change}, body)
     assert (status, emulator.reached) == (403, [])
-    assert "SignatureDoesNotMatch" in said
+    assert "SignatureDoesNotMatch" in text
 
 
 def test_a_body_other_than_its_signed_hash_is_refused(emulator: Emulator) -> None:
@@ -231,7 +231,7 @@ def test_another_host_name_is_refused(emulator: Emulator, path: str, host: str) 
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:1", "[::1]:4566", "127.0.0.1"])
-def test_a_name_of_this_machine_is_taken(emulator: Emulator, host: str) -> None:
+def test_a_host_name_of_this_machine_is_accepted(emulator: Emulator, host: str) -> None:
     assert emulator.send("GET", f"{API}/dashboard", {"host": host})[0] == 200
     assert emulator.send("POST", "/", signed(host=host), FORM)[0] == 200
 
@@ -245,7 +245,7 @@ def test_credentials_in_the_url_are_refused(emulator: Emulator, query: str) -> N
     assert "no credentials in a URL" in body
 
 
-def test_cognito_takes_unsigned_what_aws_takes_unsigned(emulator: Emulator) -> None:
+def test_cognito_accepts_unsigned_the_calls_that_aws_accepts_unsigned(emulator: Emulator) -> None:
     headers = {"host": HOST, "x-amz-target": RESET}
     assert emulator.send("POST", "/", headers)[0] == 200
     assert emulator.send("POST", "/x", headers)[0] == 403
@@ -255,7 +255,7 @@ def test_cognito_takes_unsigned_what_aws_takes_unsigned(emulator: Emulator) -> N
     assert emulator.send("POST", "/", admin)[0] == 403
 
 
-def test_a_refusal_lets_no_origin_read_it_and_is_what_the_caller_parses(emulator: Emulator) -> None:
+def test_a_refusal_has_the_error_format_of_the_called_service(emulator: Emulator) -> None:
     _, body = emulator.send("POST", "/", {"host": HOST, "x-amz-target": "DynamoDB.ListTables"})
     assert json.loads(body)["__type"] == "MissingAuthenticationToken"
     _, body = emulator.send("POST", "/", {"host": HOST, **FORM_HEADERS})
@@ -283,7 +283,9 @@ def test_calls_that_change_data_are_noted_before_and_after(emulator: Emulator) -
         ("GET", "", False),
     ],
 )
-def test_calls_that_only_read_change_nothing(method: str, operation: str, expected: bool) -> None:
+def test_a_call_changes_data_unless_it_only_reads(
+    method: str, operation: str, expected: bool
+) -> None:
     assert changes(method, {"x-amz-target": operation}) is expected
 
 

@@ -38,7 +38,7 @@ def test_every_line_of_an_invocation_is_read() -> None:
     assert [line for _, line in LogTail("group", 0).new(events)] == ["one", "two"]
 
 
-def test_what_lies_before_the_overlap_is_forgotten() -> None:
+def test_a_line_before_the_overlap_is_read_again() -> None:
     tail = LogTail("group", 0)
     list(tail.new([event("old", 1, "x")]))
     list(tail.new([event("new", 2 + OVERLAP_MS, "y")]))
@@ -46,7 +46,7 @@ def test_what_lies_before_the_overlap_is_forgotten() -> None:
     assert list(tail.new([event("old", 1, "x")])) == [(1, "x")]
 
 
-def test_ministacks_warnings_are_shown_without_what_follows_them(tmp_path: Path) -> None:
+def test_ministack_s_errors_are_shown_without_tracebacks(tmp_path: Path) -> None:
     log = tmp_path / "ministack.log"
     log.write_text("2026-01-01 00:00:00 ERROR [x] before\n")
     own = OwnLog(log)

@@ -1,4 +1,4 @@
-"""What commands and functions of the local stack get to see of the developer's environment."""
+"""What commands and functions of the local stack inherit from the developer's environment."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ DEVELOPERS = {
 }
 
 
-def test_commands_see_no_trace_of_an_account() -> None:
+def test_commands_inherit_nothing_of_the_developer_s_aws_account() -> None:
     environment = tool_environment(DEVELOPERS) | local_aws("http://127.0.0.1:4566", ROOT_USER)
 
     assert "production" not in environment.values()
@@ -41,7 +41,7 @@ def test_commands_see_no_trace_of_an_account() -> None:
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
 
 
-def test_commands_keep_what_an_installation_needs_and_find_our_python_first() -> None:
+def test_commands_keep_the_proxy_and_find_our_python_first() -> None:
     environment = tool_environment(DEVELOPERS)
 
     assert environment["HTTPS_PROXY"] == "http://proxy"
@@ -49,7 +49,7 @@ def test_commands_keep_what_an_installation_needs_and_find_our_python_first() ->
     assert environment["SAM_CLI_TELEMETRY"] == "0"
 
 
-def test_functions_inherit_nothing_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_functions_inherit_no_variable_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in DEVELOPERS.items():
         monkeypatch.setenv(name, value)
 
@@ -66,7 +66,7 @@ def test_the_emulator_listens_on_loopback_and_enforces_policies() -> None:
     assert environment["AUTH"] == "true"
 
 
-def test_data_is_kept_only_where_asked_for() -> None:
+def test_data_is_kept_only_with_a_state_folder() -> None:
     passing = server_environment(4700, Path("/scratch"), None, ROOT_USER)
     kept = server_environment(4700, Path("/scratch"), Path("/state"), ROOT_USER)
 
@@ -82,14 +82,14 @@ def test_a_command_returns_what_it_wrote() -> None:
     assert run_tool("echo", ["echo", "hello"], tool_environment(DEVELOPERS)) == "hello\n"
 
 
-def test_a_failed_command_is_reported_with_all_that_it_said() -> None:
+def test_a_failed_command_is_reported_with_all_of_its_output() -> None:
     with pytest.raises(ToolError, match="the tool failed") as failure:
         run_tool("the tool", ["sh", "-c", "echo out; echo err >&2; exit 3"], DEVELOPERS)
 
     assert failure.value.output == "out\nerr\n"
 
 
-def test_a_taken_port_is_named_with_a_way_out() -> None:
+def test_a_taken_port_is_named_with_a_free_one() -> None:
     assert str(PortTakenError(4566)).startswith("Port 4566 is in use.")
     assert "make run PORT=4567" in str(PortTakenError(4566))
     assert "make run PORT=65534" in str(PortTakenError(65535))
@@ -126,13 +126,13 @@ def test_a_lock_is_held_once_and_ends_with_its_last_process(tmp_path: Path) -> N
         pass
 
 
-def test_a_tool_that_takes_long_says_that_it_is_still_running(
+def test_a_slow_tool_is_reported_as_still_running(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("dev.process.STILL_S", 0.1)
-    said: list[str] = []
+    messages: list[str] = []
     command = [sys.executable, "-c", "import time; time.sleep(0.35); print('built')"]
 
-    assert run_tool("sam build", command, {}, say=said.append) == "built\n"
-    assert said
-    assert set(said) == {"  sam build is still running (0 s)"}
+    assert run_tool("sam build", command, {}, say=messages.append) == "built\n"
+    assert messages
+    assert set(messages) == {"  sam build is still running (0 s)"}

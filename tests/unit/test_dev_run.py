@@ -1,4 +1,4 @@
-"""What `make run` says, and what it takes."""
+"""What `make run` prints, and its options."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def test_the_command_to_paste_sends_an_event() -> None:
     assert json.loads(words[-1])["message"]
 
 
-def test_the_dsn_the_dashboard_and_its_login_are_told() -> None:
+def test_the_welcome_shows_the_dsn_the_urls_and_the_login() -> None:
     text = welcome(URLS, PROJECT, LOGIN)
     assert f"  {DSN}\n" in text
     assert f"{API}/dashboard\n" in text
@@ -60,7 +60,7 @@ def test_the_port_comes_from_the_option_the_environment_or_the_default(
 @pytest.mark.parametrize(
     "text", ["80000", "65536", "65534", "abc", "-1", "4.5", "1e3", "٤٥٦٦", "9" * 9]
 )
-def test_a_port_that_is_none_is_one_sentence(
+def test_an_invalid_port_is_refused_in_one_line(
     text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PORT", text)
@@ -68,9 +68,9 @@ def test_a_port_that_is_none_is_one_sentence(
 
     assert main([]) == 1
 
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err == (
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err == (
         f"The port must be a whole number from 0 to 65533, not {text!r}. "
         "For example: make run PORT=4566.\n"
     )
@@ -89,12 +89,12 @@ def test_a_second_run_in_one_clone_is_refused_and_deletes_nothing(
         assert main(["--fresh"]) == 1
 
     assert (tmp_path / "state").exists()
-    said = capsys.readouterr().err
-    assert said.startswith(f"`make run` already runs in this clone (process {os.getpid()}).")
-    assert len(said.splitlines()) == 1
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"`make run` already runs in this clone (process {os.getpid()}).")
+    assert len(printed.splitlines()) == 1
 
 
-def test_a_fresh_start_forgets_data_and_project(tmp_path: Path) -> None:
+def test_a_fresh_start_deletes_data_and_project(tmp_path: Path) -> None:
     state, local = tmp_path / "state", tmp_path / "local.json"
     (state / "s3").mkdir(parents=True)
     local.touch()
@@ -105,7 +105,7 @@ def test_a_fresh_start_forgets_data_and_project(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_command_is_explained_by_what_it_said() -> None:
+def test_a_failed_command_is_explained_with_its_output() -> None:
     text = explain(ToolError("sam deploy", "no such resource\n"))
 
     assert text.startswith("no such resource\n\nsam deploy failed.")

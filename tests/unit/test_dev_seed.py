@@ -1,4 +1,4 @@
-"""The demo project and login: made once, and known as long as their data is."""
+"""The demo project and login are created once, and reused as long as their data exists."""
 
 import json
 from pathlib import Path
@@ -16,7 +16,7 @@ CREATED = PROJECT | {"name": "demo"}
 
 
 class Stack(LocalStack):
-    """A stack that is up, with a memory of its own."""
+    """A running stack that remembers values in memory."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Stack(LocalStack):
 
 @pytest.fixture
 def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where local.json is until it appears. The CLI answers, if it finds the stack there."""
+    """Return the path of local.json during a start. The CLI is replaced, and expects the file."""
     local = tmp_path / "starting" / ".errata" / "local.json"
     members: list[dict[str, str]] = []
     dsns: list[str] = []
@@ -65,7 +65,7 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return local
 
 
-def test_the_first_run_makes_project_and_login_and_writes_them_down(local: Path) -> None:
+def test_the_first_run_creates_and_records_project_and_login(local: Path) -> None:
     stack = Stack()
     assert seed.ensure_project(stack) == (PROJECT, False)
     assert seed.ensure_login(stack) == LOGIN
@@ -87,7 +87,7 @@ def test_the_first_run_makes_project_and_login_and_writes_them_down(local: Path)
     }
 
 
-def test_local_json_appears_whole_and_goes_while_the_next_run_starts(
+def test_local_json_appears_complete_and_is_absent_during_the_next_start(
     local: Path, tmp_path: Path
 ) -> None:
     stack, found = Stack(), tmp_path / "local.json"
@@ -108,7 +108,7 @@ def test_local_json_appears_whole_and_goes_while_the_next_run_starts(
     assert json.loads(found.read_text()) == first
 
 
-def test_a_start_that_is_cut_off_keeps_what_it_made(local: Path, tmp_path: Path) -> None:
+def test_an_interrupted_start_keeps_its_project(local: Path, tmp_path: Path) -> None:
     stack = Stack()
     seed.withdraw()
     seed.ensure_project(stack)
@@ -117,7 +117,7 @@ def test_a_start_that_is_cut_off_keeps_what_it_made(local: Path, tmp_path: Path)
     assert not (tmp_path / "local.json").exists()
 
 
-def test_the_key_is_for_its_owners_eyes(local: Path) -> None:
+def test_only_the_owner_can_read_the_key(local: Path) -> None:
     seed.ensure_project(Stack())
 
     assert local.stat().st_mode & 0o777 == 0o600
@@ -133,7 +133,7 @@ def test_a_later_run_reuses_project_and_login(local: Path) -> None:
     assert seed.ensure_login(stack) == LOGIN
 
 
-def test_a_project_from_before_there_were_dsns_gets_one(local: Path) -> None:
+def test_an_old_project_without_a_dsn_gets_one(local: Path) -> None:
     stack = Stack()
     stack.remember(seed.DEMO, "1001")
     old = {"id": "1001", "api_key": "secret"}
@@ -154,13 +154,13 @@ def test_the_dsn_follows_the_stack_to_another_port(local: Path) -> None:
     assert local.read_text() == written
 
 
-def test_a_project_without_its_data_is_made_again(local: Path) -> None:
+def test_a_project_without_its_data_is_created_again(local: Path) -> None:
     seed.ensure_project(Stack())
 
     assert seed.ensure_project(Stack()) == (PROJECT, False)
 
 
-def test_a_project_whose_key_is_lost_is_made_again(local: Path) -> None:
+def test_a_project_whose_key_is_lost_is_created_again(local: Path) -> None:
     stack = Stack()
     seed.ensure_project(stack)
     local.unlink()

@@ -1,4 +1,4 @@
-"""The documents: decisions have one shape, and links lead somewhere."""
+"""The documents: decisions have one structure, and links have existing targets."""
 
 import re
 from pathlib import Path
@@ -37,7 +37,7 @@ def title(decision: Path) -> str:
 
 
 def status(decision: Path) -> str:
-    """What a decision says under "Status"."""
+    """Return the text of a decision under "Status"."""
     found = re.search(r"^## Status\n\n(.+)\n\n", decision.read_text(), re.MULTILINE)
     assert found, decision.name
     return found[1]
@@ -59,7 +59,7 @@ def test_a_decision_has_its_number_its_headings_and_a_status(decision: Path) -> 
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=lambda file: file.name[:4])
-def test_a_decision_says_something_under_each_heading(decision: Path) -> None:
+def test_no_section_of_a_decision_is_empty(decision: Path) -> None:
     sections = re.split(r"^## .+$", decision.read_text(), flags=re.MULTILINE)[1:]
     assert all(section.strip() for section in sections)
 
@@ -89,7 +89,7 @@ DOCUMENTS = list(own("*.md"))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
-def test_relative_links_lead_somewhere(document: Path) -> None:
+def test_relative_links_have_existing_targets(document: Path) -> None:
     text = _CODE.sub("", prose(document))
     for target in _LINK.findall(text):
         if re.match(r"[a-z]+:", target):

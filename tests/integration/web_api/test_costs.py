@@ -29,7 +29,7 @@ _FOR_PROJECTS = ("organizations/{org}/releases/", "organizations/{org}/artifactb
 
 
 def test_no_request_makes_more_calls_than_the_document_says(shop: Shop) -> None:
-    """Each is the first of its process, so it also reads the token."""
+    """Each request is the first of its process, so it also reads the token."""
     make_bucket()
     add_monitor(Monitor(shop.id, "nightly", "production", now_ms()))
     (event,) = shop.send(TIMEOUT | {"event_id": SDK_ID, "attachments": [{"filename": "a.txt"}]})
@@ -47,7 +47,7 @@ def test_no_request_makes_more_calls_than_the_document_says(shop: Shop) -> None:
     }
     rows = _ROW.findall((ROOT / "docs" / "access-patterns.md").read_text())
     assert len(rows) > 20
-    # What deletes comes last.
+    # Deletions come last.
     for method, path, most in sorted(rows, key=lambda row: row[0] == "DELETE"):
         body = _BODIES.get(path) if method in ("PUT", "POST") else None
         if path in _FOR_PROJECTS and body:

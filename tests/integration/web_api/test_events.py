@@ -32,12 +32,12 @@ def only_issue(shop: Shop) -> str:
     return found
 
 
-def test_an_event_of_an_sdk_is_as_sentrys_api_has_it(shop: Shop) -> None:
+def test_an_sdk_s_event_has_the_form_of_sentry_s_api(shop: Shop) -> None:
     (own_id,) = sdk_events.put(shop.project, sdk_events.PYTHON)
     issue = only_issue(shop)
     event = shop.get(f"/api/0/issues/{issue}/events/latest/")
     EventDetails.model_validate_json(json.dumps(event))
-    said = {
+    expected = {
         "eventID": SDK_ID,
         "id": own_id.replace("-", ""),
         "groupID": issue,
@@ -53,7 +53,7 @@ def test_an_event_of_an_sdk_is_as_sentrys_api_has_it(shop: Shop) -> None:
         "packages": {"flask": "3.1.0"},
         "context": {"cart_age_seconds": 1812},
     }
-    assert {name: event[name] for name in said} == said
+    assert {name: event[name] for name in expected} == expected
     assert {"key": "payment.provider", "value": "twint"} in event["tags"]
     assert {"key": "environment", "value": "production"} in event["tags"]
     assert event["user"]["id"] == "80002"
@@ -80,7 +80,7 @@ def test_an_event_of_an_sdk_is_as_sentrys_api_has_it(shop: Shop) -> None:
     ]
 
 
-def test_the_trace_of_other_events_is_parsed(shop: Shop) -> None:
+def test_a_stack_trace_that_is_text_is_parsed(shop: Shop) -> None:
     shop.send(TRACE)
     event = shop.get(f"/api/0/issues/{only_issue(shop)}/events/oldest/")
     (found,) = entry(event, "exception")["values"]
@@ -110,7 +110,7 @@ def test_an_event_is_found_by_both_of_its_ids(shop: Shop) -> None:
         assert shop.call("GET", to).status == 404
 
 
-def test_events_are_listed_newest_first_and_lead_on(shop: Shop) -> None:
+def test_events_are_listed_newest_first_and_in_pages(shop: Shop) -> None:
     ids = shop.send(*({**TIMEOUT, "tags": {"n": str(n)}} for n in range(4)))
     names = [each.replace("-", "") for each in reversed(ids)]
     issue = only_issue(shop)
@@ -137,7 +137,7 @@ def test_events_are_listed_newest_first_and_lead_on(shop: Shop) -> None:
     assert shop.call("GET", "events/?query=first-seen:-1h").status == 400
 
 
-def test_events_of_a_period(shop: Shop, clock: Clock) -> None:
+def test_events_can_be_limited_to_a_period(shop: Shop, clock: Clock) -> None:
     shop.send(TIMEOUT)
     clock.advance(2 * HOUR_MS // 1000)
     shop.send(TIMEOUT)
@@ -146,7 +146,7 @@ def test_events_of_a_period(shop: Shop, clock: Clock) -> None:
     assert shop.call("GET", "events/?statsPeriod=odd").status == 400
 
 
-def test_a_page_of_large_events_is_short(shop: Shop) -> None:
+def test_a_page_of_large_events_has_fewer_events(shop: Shop) -> None:
     # A body has at most 1 MB, and a function's response 6 MB, as a text in JSON.
     large = {**TIMEOUT, "message": '"' * 500_000}
     ids = shop.send(large, large)
@@ -175,7 +175,7 @@ def test_the_values_of_tags_are_counted(shop: Shop) -> None:
     assert shop.call("GET", f"{below}/nothing/").status == 404
 
 
-def test_comments(shop: Shop) -> None:
+def test_a_comment_is_added_once_edited_and_deleted(shop: Shop) -> None:
     shop.send(TIMEOUT)
     below = f"/api/0/organizations/default/issues/{only_issue(shop)}"
     key = {"idempotency-key": "once"}
@@ -206,7 +206,7 @@ def test_comments(shop: Shop) -> None:
     assert (by_build["user"], by_build["data"]["by"]) == (None, "token write token")
 
 
-def test_numbers_of_events(shop: Shop, clock: Clock) -> None:
+def test_stats_count_events_by_hour_and_day(shop: Shop, clock: Clock) -> None:
     shop.send(TIMEOUT, TIMEOUT)
     hour, day = clock.ms // HOUR_MS * 3600, clock.ms // (24 * HOUR_MS) * 86_400
     assert shop.get("stats/")[-1] == [hour, 2]
@@ -217,7 +217,7 @@ def test_numbers_of_events(shop: Shop, clock: Clock) -> None:
         assert shop.call("GET", f"stats/?{query}").status == 400, query
 
 
-def test_what_an_event_costs(busy: Project, shop: Shop) -> None:
+def test_an_event_takes_at_most_twelve_calls_and_a_list_seven(busy: Project, shop: Shop) -> None:
     sdk_events.put(shop.project, sdk_events.PYTHON)
     issue = only_issue(shop)
     with recorded() as calls:
@@ -228,7 +228,7 @@ def test_what_an_event_costs(busy: Project, shop: Shop) -> None:
     assert len(calls) <= 7, [each.operation for each in calls]
 
 
-def test_frames_are_original_also_if_the_source_map_came_later(shop: Shop) -> None:
+def test_frames_are_original_even_if_the_source_map_was_uploaded_later(shop: Shop) -> None:
     bundles.make_bucket()
     assert sdk.post(shop.project, sdk.of_event(bundles.error())).status == 200
     assert stream.deliver(stream.records()) == []

@@ -42,11 +42,11 @@ def send_with_files(shop: Shop) -> str:
     return event_id
 
 
-def test_feedback_is_as_sentrys_api_has_it(shop: Shop) -> None:
+def test_feedback_has_the_form_of_sentry_s_api(shop: Shop) -> None:
     write(shop, "It broke.")
     (found,) = shop.get("user-feedback/")
     FeedbackSchema.model_validate_json(json.dumps(found))
-    said: dict[str, Any] = {
+    expected: dict[str, Any] = {
         "comments": "It broke.",
         "name": "Kim",
         "email": "",
@@ -55,7 +55,7 @@ def test_feedback_is_as_sentrys_api_has_it(shop: Shop) -> None:
         "issue": None,
         "user": None,
     }
-    assert {name: found[name] for name in said} == said
+    assert {name: found[name] for name in expected} == expected
 
 
 def test_feedback_comes_in_pages_newest_first(shop: Shop, clock: Clock) -> None:
@@ -86,12 +86,12 @@ def test_attachments_are_listed_by_either_id_of_their_event(shop: Shop) -> None:
     assert shop.get(f"events/{EVENT}/attachments/1/") == found[1]
 
 
-def test_a_file_is_to_be_saved_and_not_to_be_shown(shop: Shop) -> None:
+def test_an_attachment_is_downloaded_and_never_rendered(shop: Shop) -> None:
     send_with_files(shop)
     for way in ("url", "gateway"):
         response = shop.call("GET", f"events/{EVENT}/attachments/0/?download=1", way=way)
         assert (response.status, response.text.encode("latin-1")) == (200, PAGE)
-        # Whatever the sender says of it.
+        # The content type that the sender gave is not used.
         assert response.headers["Content-Type"] == "application/octet-stream"
         assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
         assert response.headers["Content-Disposition"] == (
@@ -99,7 +99,7 @@ def test_a_file_is_to_be_saved_and_not_to_be_shown(shop: Shop) -> None:
         )
 
 
-def test_what_does_not_exist_is_not_found(shop: Shop) -> None:
+def test_a_missing_attachment_is_404(shop: Shop) -> None:
     send_with_files(shop)
     missing = [f"events/{EVENT}/attachments/{each}/" for each in ("2", "-1", "x", "0000", "²")]
     missing += [f"{each}?download=1" for each in missing] + [f"events/{'0' * 32}/attachments/"]
@@ -109,7 +109,7 @@ def test_what_does_not_exist_is_not_found(shop: Shop) -> None:
     assert other.call("GET", f"events/{EVENT}/attachments/0/?download=1").status == 404
 
 
-def test_a_file_that_was_not_stored_is_not_found(shop: Shop) -> None:
+def test_an_attachment_that_was_not_stored_is_404(shop: Shop) -> None:
     make_bucket()
     shop.send(TIMEOUT | {"event_id": EVENT, "attachments": FILES})
     response = shop.call("GET", f"events/{EVENT}/attachments/0/?download=1")

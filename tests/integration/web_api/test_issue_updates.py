@@ -103,14 +103,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-def test_what_cannot_be_done_is_refused(shop: Shop) -> None:
+def test_an_invalid_change_is_400(shop: Shop) -> None:
     shop.send(TIMEOUT)
     for sent, says in REFUSED:
         refused = shop.call("PUT", path(shop), sent)
         assert (refused.status, says in refused.text) == (400, True), refused.text
 
 
-def test_an_issue_is_assigned_by_every_name(shop: Shop) -> None:
+def test_an_issue_is_assigned_by_every_form_of_a_name(shop: Shop) -> None:
     shop.send(TIMEOUT)
     team = members.create_team("default", "web")
     listed = shop.get("/api/0/organizations/default/members/")
@@ -136,7 +136,7 @@ def test_an_issue_is_linked_to_its_ticket(shop: Shop) -> None:
     assert shop.put(path(shop), {"ticketUrl": ""})["annotations"] == []
 
 
-def test_an_issue_is_deleted_by_owners(shop: Shop) -> None:
+def test_only_an_owner_s_token_deletes_an_issue(shop: Shop) -> None:
     shop.send(TIMEOUT)
     organization = web_api.token("write")
     assert shop.call("DELETE", path(shop), token=organization).status == 403
@@ -144,7 +144,7 @@ def test_an_issue_is_deleted_by_owners(shop: Shop) -> None:
     assert shop.call("GET", path(shop)).status == 404
 
 
-def test_roles_hold(shop: Shop) -> None:
+def test_viewers_and_tokens_without_the_scope_write_cannot_change_issues(shop: Shop) -> None:
     shop.send(TIMEOUT)
     team = members.create_team("default", "web")
     members.set_project_teams(shop.id, [team.id])
@@ -165,7 +165,7 @@ def test_roles_hold(shop: Shop) -> None:
 # ------------------------------------------------------------------ many
 
 
-def test_many_are_changed_by_their_ids(shop: Shop) -> None:
+def test_many_issues_are_changed_by_their_ids(shop: Shop) -> None:
     shop.send(*numbered(1, 2, 3))
     query = f"id={issue_id(shop, 1)}&id={issue_id(shop, 3)}&id=7"
     done = shop.put(f"issues/?{query}", {"status": "resolved", "assignedTo": "me"})
@@ -181,7 +181,7 @@ def test_many_are_changed_by_their_ids(shop: Shop) -> None:
     assert shop.put(f"{below}?id={issue_id(shop, 99)}", {"status": "resolved"}, 204) is None
 
 
-def test_many_are_changed_by_a_search(shop: Shop) -> None:
+def test_many_issues_are_changed_by_a_search(shop: Shop) -> None:
     shop.send(TIMEOUT, *numbered(1, 2))
     shop.put("issues/?query=bank", {"status": "ignored"})
     assert len(shop.get("issues/")) == 2
@@ -192,7 +192,7 @@ def test_many_are_changed_by_a_search(shop: Shop) -> None:
     assert len(shop.get("issues/?query=")) == 2
 
 
-def test_a_change_of_many_is_undone(shop: Shop) -> None:
+def test_a_bulk_change_is_undone(shop: Shop) -> None:
     shop.send(*numbered(1, 2))
     (change,) = shop.put("issues/?query=", {"status": "resolved"})["changes"]
     assert change["message"] == "2 issues resolved."
@@ -205,7 +205,7 @@ def test_a_change_of_many_is_undone(shop: Shop) -> None:
     assert shop.call("POST", f"changes/{'0' * 32}/undo/").status == 404
 
 
-def test_a_large_change_goes_on_with_the_same_request(
+def test_a_large_change_is_continued_by_the_same_request(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.send(*numbered(*range(5)))
@@ -225,7 +225,7 @@ def test_a_large_change_goes_on_with_the_same_request(
 
 
 @pytest.mark.parametrize("call", [6, 10])
-def test_a_kill_loses_no_change(shop: Shop, call: int) -> None:
+def test_a_killed_change_is_completed_by_the_same_request(shop: Shop, call: int) -> None:
     shop.send(*numbered(1, 2))
     with fault(call, killed, after=True) as outcome, pytest.raises(Killed):
         shop.call("PUT", "issues/?query=", {"status": "resolved"})
@@ -239,7 +239,7 @@ def test_a_kill_loses_no_change(shop: Shop, call: int) -> None:
         assert [each["type"] for each in activity] == ["set_resolved"]
 
 
-def test_a_query_that_names_another_project_changes_nothing_of_this_one(shop: Shop) -> None:
+def test_a_query_for_another_project_changes_no_issue_of_this_one(shop: Shop) -> None:
     shop.send(TIMEOUT)
     other = Shop(new_project(metered=True), shop.token)
     other.send(TIMEOUT)
@@ -270,7 +270,7 @@ def test_issues_are_merged_and_separated(shop: Shop) -> None:
         parent,
         [issue_id(shop, 1), issue_id(shop, 3)],
     )
-    # All names lead to the one that stands for all.
+    # The ids of all members lead to the head.
     whole = shop.get(path(shop, 1))
     assert (whole["id"], whole["count"], whole["merged"]) == (parent, "4", merged["children"])
     hashes = shop.get(f"{path(shop, 2)}hashes/")
@@ -287,15 +287,15 @@ def test_issues_are_merged_and_separated(shop: Shop) -> None:
     assert "different projects" in shop.call("PUT", both, {"merge": 1}).text
 
 
-# ------------------------------------------------------------------ all that the dashboard can do
+# ------------------------------------------------------------------ the dashboard's forms
 
 _ROW = re.compile(
     r"^\| `(POST [^`]+)`[^|]* \| (?:`([A-Z]+) ([^`]+)`|(no: [^|]+)) \|$", re.MULTILINE
 )
 
 
-def test_what_the_dashboard_does_with_issues_can_be_done_here() -> None:
-    """docs/web-api.md says which route does what a form of the dashboard does."""
+def test_every_form_of_the_dashboard_for_issues_has_a_documented_route() -> None:
+    """docs/web-api.md names the route for each form of the dashboard."""
     pages.load_all()
     document = (ROOT / "docs" / "web-api.md").read_text()
     rows = _ROW.findall(document)

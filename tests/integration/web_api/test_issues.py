@@ -19,7 +19,7 @@ def ids(content: list[dict[str, Any]]) -> list[str]:
     return [each["id"] for each in content]
 
 
-def test_an_issue_is_as_sentrys_api_has_it(shop: Shop) -> None:
+def test_an_issue_has_the_form_of_sentry_s_api(shop: Shop) -> None:
     shop.send(TIMEOUT, TIMEOUT)
     (listed,) = shop.get("issues/")
     assert listed["id"] == str((int(shop.id) << 32) + 1)
@@ -33,7 +33,7 @@ def test_an_issue_is_as_sentrys_api_has_it(shop: Shop) -> None:
         "slug": shop.slug,
         "platform": None,
     }
-    said = {
+    expected = {
         "title": "TimeoutError: no answer from the bank",
         "level": "error",
         "status": "unresolved",
@@ -48,7 +48,7 @@ def test_an_issue_is_as_sentrys_api_has_it(shop: Shop) -> None:
             "value": "no answer from the bank",
         },
     }
-    assert {name: listed[name] for name in said} == said
+    assert {name: listed[name] for name in expected} == expected
     assert sum(number for _, number in listed["stats"]["24h"]) == 2
     assert len(listed["stats"]["24h"]) == 24
     IssueSchema.model_validate_json(json.dumps(listed))
@@ -62,7 +62,7 @@ def test_an_issue_is_as_sentrys_api_has_it(shop: Shop) -> None:
     assert len(details["stats"]["30d"]) == 30
 
 
-def test_an_issue_has_several_names(shop: Shop) -> None:
+def test_an_issue_is_found_by_each_of_its_ids(shop: Shop) -> None:
     shop.send(TIMEOUT)
     (listed,) = shop.get("issues/")
     own_id = listed["permalink"].rpartition("/")[2]
@@ -95,7 +95,7 @@ QUERIES = [
 ]
 
 
-def test_the_query_takes_sentrys_words(shop: Shop) -> None:
+def test_a_query_understands_sentry_s_terms(shop: Shop) -> None:
     shop.send(TIMEOUT, TIMEOUT, DISK)
     (first,) = shop.get("issues/?query=bank")
     shop.put(f"/api/0/issues/{first['id']}/", {"status": "resolved"})
@@ -126,7 +126,7 @@ def test_a_bad_parameter_is_named(shop: Shop) -> None:
         assert shop.call("GET", f"/api/0/organizations/default/issues/?{query}").status == 400
 
 
-def test_pages_lead_on_by_link(shop: Shop) -> None:
+def test_pages_are_linked_by_the_link_header(shop: Shop) -> None:
     shop.send(*({"message": "m", "fingerprint": str(n)} for n in range(5)))
     for path in ("issues/", "/api/0/organizations/default/issues/"):
         seen, to = [], f"{path}?query=&sort=new&per_page=2"
@@ -142,7 +142,7 @@ def test_pages_lead_on_by_link(shop: Shop) -> None:
         assert seen == [str(first + number) for number in (5, 4, 3, 2, 1)]
 
 
-def test_issues_of_an_organization_are_those_of_the_projects_that_are_named(shop: Shop) -> None:
+def test_issues_of_an_organization_can_be_limited_to_projects(shop: Shop) -> None:
     shop.send(TIMEOUT)
     other = Shop(new_project(metered=True), shop.token)
     other.send(DISK)
@@ -195,7 +195,7 @@ def test_a_short_id_or_an_event_id_alone_finds_its_issue(shop: Shop) -> None:
             assert ids(found) == [issue["id"]]
 
 
-def test_stats_and_status_follow_the_time(shop: Shop, clock: Clock) -> None:
+def test_stats_follow_the_period_and_the_status_follows_the_clock(shop: Shop, clock: Clock) -> None:
     shop.send(TIMEOUT)
     (issue,) = shop.get("issues/?statsPeriod=14d")
     assert [len(each) for each in issue["stats"].values()] == [14]
@@ -211,7 +211,7 @@ def test_stats_and_status_follow_the_time(shop: Shop, clock: Clock) -> None:
     assert shop.get(path)["substatus"] == "ongoing"
 
 
-def test_what_a_list_costs(shop: Shop) -> None:
+def test_a_list_and_an_issue_take_at_most_eight_calls(shop: Shop) -> None:
     shop.send(TIMEOUT, DISK)
     (issue, _) = shop.get("issues/?query=")
     with recorded() as calls:

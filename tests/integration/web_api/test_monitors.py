@@ -13,7 +13,7 @@ from tests.support.shop import Shop
 MEMBER = "member@example.com"
 
 
-def test_a_monitor_is_as_sentrys_api_has_it(shop: Shop, clock: Clock) -> None:
+def test_a_monitor_has_the_form_of_sentry_s_api(shop: Shop, clock: Clock) -> None:
     watched(shop.id, failing=True)
     watched(shop.id, environment="staging", statuses=(), config=None, expected_ms=None, seen_ms=0)
     (found,) = shop.get("monitors/")
@@ -50,7 +50,7 @@ def test_check_ins_are_the_runs_newest_first(shop: Shop) -> None:
         assert shop.call("GET", f"monitors/{missing}").status == 404
 
 
-def test_an_organization_has_those_of_the_projects_that_the_token_sees(shop: Shop) -> None:
+def test_monitors_of_an_organization_come_in_pages_and_by_project(shop: Shop) -> None:
     others = [new_project() for _ in range(2)]
     for project_id in (shop.id, *(each.id for each in others)):
         watched(project_id, "one")
@@ -68,7 +68,7 @@ def test_an_organization_has_those_of_the_projects_that_the_token_sees(shop: Sho
     assert {each["project"]["id"] for each in of_one} == {shop.id}
 
 
-def test_an_owner_deletes_one_and_a_member_none(shop: Shop) -> None:
+def test_an_owner_deletes_a_monitor_and_a_member_cannot(shop: Shop) -> None:
     watched(shop.id)
     watched(shop.id, environment="staging")
     bearer = web_api.token("write", member=web_api.member(MEMBER))

@@ -1,4 +1,4 @@
-"""Releases and deploys through the web API, as tools of the build make them."""
+"""Releases and deploys through the web API, as build tools create them."""
 
 import json
 import re
@@ -25,7 +25,9 @@ def ci() -> str:
     return web_api.token("ci")
 
 
-def test_a_build_announces_finalizes_and_deploys(shop: Shop, ci: str, clock: Clock) -> None:
+def test_a_build_announces_finalizes_and_deploys_a_release(
+    shop: Shop, ci: str, clock: Clock
+) -> None:
     new = {"version": "shop@1.0", "projects": [shop.slug], "url": "https://ci.example.com/7"}
     first = shop.call("POST", f"{BELOW}/", new, token=ci)
     assert first.status == 201, first.text
@@ -54,7 +56,7 @@ def test_a_build_announces_finalizes_and_deploys(shop: Shop, ci: str, clock: Clo
 
 
 def test_a_release_may_come_with_many_commits(shop: Shop, ci: str) -> None:
-    """`sentry-cli releases set-commits`, which plugins for bundlers do by themselves."""
+    """`sentry-cli releases set-commits`, which plugins for bundlers do automatically."""
     commit = {"id": "a" * 40, "patch_set": [{"path": "src/" + "x" * 80, "type": "M"}] * 10_000}
     shop.call("POST", "releases/", {"version": "1.0", "commits": [commit]}, token=ci)
     assert shop.put(f"{BELOW}/1.0/", {"commits": [commit]}, token=ci)["commitCount"] == 0
@@ -79,7 +81,7 @@ def test_releases_of_events_are_listed_with_announced_ones(shop: Shop, clock: Cl
     assert [e["version"] for e in shop.get(f"{BELOW}/?query=.2")] == ["1.2"]
 
 
-def test_pages_of_releases_lead_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_releases_come_in_pages(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(releases, "_PROJECTS_A_PAGE", 1)
     other = Shop(new_project(metered=True), shop.token)
     for project in (shop, other):
@@ -100,7 +102,7 @@ def test_pages_of_releases_lead_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
         assert shop.call("GET", f"{BELOW}/?cursor={cursor}").status == 400
 
 
-def test_a_release_that_is_unknown_or_somebody_elses(shop: Shop, ci: str) -> None:
+def test_an_unknown_release_and_one_of_a_hidden_project_are_404(shop: Shop, ci: str) -> None:
     other = Shop(new_project(metered=True), shop.token)
     team = members.create_team("default", "web")
     members.set_project_teams(other.id, [team.id])
@@ -120,7 +122,7 @@ def test_a_release_that_is_unknown_or_somebody_elses(shop: Shop, ci: str) -> Non
     assert shop.get(f"{BELOW}/", token=eve) == []
 
 
-def test_who_may_release(shop: Shop) -> None:
+def test_viewers_and_read_tokens_cannot_create_releases(shop: Shop) -> None:
     viewer = web_api.token("ci", member=web_api.member("eve@example.com", "viewer"))
     read = web_api.token("read")
     body = {"version": "1.0", "projects": [shop.slug]}
@@ -139,7 +141,7 @@ REFUSED: list[dict[str, Any]] = [
 ]
 
 
-def test_what_is_refused(shop: Shop, ci: str) -> None:
+def test_an_invalid_release_or_deploy_is_400(shop: Shop, ci: str) -> None:
     for body in REFUSED:
         sent = json.loads(json.dumps(body).replace("shop", shop.slug))
         assert shop.call("POST", f"{BELOW}/", sent, token=ci).status == 400, body
@@ -155,7 +157,9 @@ def test_commits_are_not_kept(shop: Shop, ci: str) -> None:
     assert shop.get("/api/0/organizations/default/repos/", token=ci) == []
 
 
-def test_a_kill_between_two_projects_is_mended_by_the_same_request(shop: Shop, ci: str) -> None:
+def test_a_release_killed_between_projects_is_completed_by_the_same_request(
+    shop: Shop, ci: str
+) -> None:
     other = Shop(new_project(metered=True), shop.token)
     body = {"version": "1.0", "projects": [shop.slug, other.slug]}
     struck = 0

@@ -36,7 +36,7 @@ def ci() -> str:
 
 
 def form(name: str, content: bytes, field: str = "file_gzip") -> bytes:
-    """The body of a form with one file."""
+    """Return the body of a form with one file."""
     head = f'Content-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
     head += "Content-Type: application/octet-stream\r\n"
     start, end = f"--{BOUNDARY}\r\n{head}\r\n".encode(), f"\r\n--{BOUNDARY}--\r\n".encode()
@@ -65,7 +65,7 @@ def assemble(token: str, content: bytes, *projects: str, **more: Any) -> Respons
 
 
 @pytest.mark.parametrize("way", ["url", "gateway"])
-def test_a_build_asks_how_to_upload_uploads_and_hears_how_it_ends(
+def test_a_build_reads_the_options_uploads_a_bundle_and_polls_its_state(
     shop: Shop, ci: str, way: Way
 ) -> None:
     options = UploadOptions.model_validate_json(web_api.call("GET", UPLOAD, ci, way=way).text)
@@ -90,7 +90,9 @@ def test_a_build_asks_how_to_upload_uploads_and_hears_how_it_ends(
 
 
 @pytest.mark.parametrize("sent", ["undefined", None, ""])
-def test_a_build_without_a_release_has_none(shop: Shop, ci: str, sent: str | None) -> None:
+def test_an_artifact_of_a_build_without_a_release_has_none(
+    shop: Shop, ci: str, sent: str | None
+) -> None:
     content = bundle(release="undefined")
     upload(ci, content)
     assemble(ci, content, shop.slug, version=sent, dist=None)
@@ -99,7 +101,7 @@ def test_a_build_without_a_release_has_none(shop: Shop, ci: str, sent: str | Non
     assert (artifact.release, len(artifact.keys)) == ("", 1)
 
 
-def test_what_is_wrong_with_a_bundle_is_told(shop: Shop, ci: str) -> None:
+def test_the_error_of_a_bundle_is_in_the_response(shop: Shop, ci: str) -> None:
     content = bundle({"~/app.js": b"<!doctype html>"})
     upload(ci, content)
     assemble(ci, content, shop.slug)
@@ -124,14 +126,14 @@ def test_a_bundle_for_several_projects_is_compiled_for_each(shop: Shop, ci: str)
     assert assemble(ci, content, shop.slug).json["state"] == "ok"
 
 
-def test_a_chunk_may_come_as_it_is(ci: str) -> None:
+def test_a_chunk_in_the_field_file_is_stored_as_sent(ci: str) -> None:
     content = gzip.compress(MAP)
     assert post(ci, form(sha1(content), content, "file")).status == 200
     assert map_files.chunk_sizes("default", [sha1(content)]) == {sha1(content): len(content)}
 
 
 def many(*bodies: bytes) -> bytes:
-    """A form with several files."""
+    """Return the body of a form with several files."""
     end = f"\r\n--{BOUNDARY}--\r\n".encode()
     return b"\r\n".join(each.removesuffix(end) for each in bodies) + end
 
@@ -165,14 +167,16 @@ NO_NAME = form("", b"").replace(b'; filename=""', b"")
         (form("0" * 40, bytes(5 * 1024 * 1024), "file"), 413, "has more than"),
     ],
 )
-def test_a_chunk_that_is_none_is_refused(ci: str, body: bytes, status: int, detail: str) -> None:
+def test_an_invalid_chunk_is_refused_and_an_uncompressed_one_is_accepted(
+    ci: str, body: bytes, status: int, detail: str
+) -> None:
     response = post(ci, body)
     assert (response.status, detail in response.text) == (status, True), response.text
     if status != 200:
         assert response.json["detail"]
 
 
-def test_a_body_that_is_no_form_is_refused(ci: str) -> None:
+def test_a_body_with_another_content_type_is_400(ci: str) -> None:
     for kind in ("application/json", "multipart/mixed", ""):
         assert post(ci, OK, kind=kind).status == 400
     for header in ("", "multipart/form-data", "multipart/form-data; boundary="):
@@ -195,7 +199,7 @@ def test_a_body_that_is_no_form_is_refused(ci: str) -> None:
     ],
     ids=str,
 )
-def test_a_request_to_assemble_names_what_is_wrong_with_it(
+def test_an_invalid_request_to_assemble_names_its_field(
     shop: Shop, ci: str, bad: dict[str, Any]
 ) -> None:
     response = assemble(ci, MAP, shop.slug, **bad)
@@ -203,7 +207,9 @@ def test_a_request_to_assemble_names_what_is_wrong_with_it(
     assert next(iter(response.json["errors"])).startswith(next(iter(bad)))
 
 
-def test_a_bundle_is_only_assembled_by_who_may_release_for_its_project(shop: Shop, ci: str) -> None:
+def test_only_a_token_that_may_release_for_a_project_assembles_its_bundle(
+    shop: Shop, ci: str
+) -> None:
     content = bundle()
     upload(ci, content)
     other = new_project(metered=True)
@@ -226,7 +232,7 @@ def test_a_bundle_is_only_assembled_by_who_may_release_for_its_project(shop: Sho
     assert artifacts.list_bundles(shop.id) == []
 
 
-def test_chunks_that_are_too_much_together_are_an_error(
+def test_chunks_that_are_too_large_together_are_an_error(
     shop: Shop, ci: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sourcemaps, "MAX_BUNDLE_BYTES", 2 * len(MAP))
@@ -237,9 +243,7 @@ def test_chunks_that_are_too_much_together_are_an_error(
     assert artifacts.list_bundles(shop.id) == []
 
 
-def test_an_upload_that_is_cut_off_anywhere_is_finished_by_the_next_try(
-    shop: Shop, ci: str
-) -> None:
+def test_an_upload_killed_at_any_call_is_completed_by_a_retry(shop: Shop, ci: str) -> None:
     for number in count(1):
         content = bundle(release=f"shop@{number}")
         with fault(number, killed, after=True) as outcome, suppress(Killed):
@@ -254,7 +258,7 @@ def test_an_upload_that_is_cut_off_anywhere_is_finished_by_the_next_try(
             return
 
 
-def test_what_requests_of_an_upload_call(shop: Shop, ci: str) -> None:
+def test_the_requests_of_an_upload_make_only_these_calls(shop: Shop, ci: str) -> None:
     content = bundle()
     web_api.call("GET", UPLOAD, ci)
     made = []
