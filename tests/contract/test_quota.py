@@ -3,6 +3,7 @@
 Never exceeded, exact near the end, a calendar month in UTC; and a refused request uses nothing.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -579,3 +580,35 @@ def test_what_was_used_in_a_month_can_be_looked_up_for_a_year_after_it() -> None
     ]
     first_s = int(datetime(2026, 11, 1, tzinfo=UTC).timestamp())
     assert row["ttl"] == {"N": str(first_s + 400 * 86_400)}
+
+
+def test_the_month_is_that_of_utc_in_any_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    last_of_january = int(datetime(2026, 1, 31, 23, 59, tzinfo=UTC).timestamp() * 1000)
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert quota.month_of(last_of_january) == "2026-01"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_quota_is_low_once_when_80_percent_are_used(caplog: pytest.LogCaptureFixture) -> None:
+    access = Access("1", "k", 30, 60, DEFAULT_ORGANIZATION, 9)
+    warned = []
+    for _ in range(9):
+        quota.spend(access, now_ms())
+        warned.append(sum(each.name == "errata" for each in caplog.records))
+    assert warned == [0] * 6 + [1] * 3
+
+
+def test_two_units_whose_return_is_refused_stay_with_the_environment() -> None:
+    access = Access("1", "k", 30, 60, DEFAULT_ORGANIZATION, 2)
+    leases = [quota.spend(access, now_ms()) for _ in range(2)]
+    with fault(1, throttled) as first, fault(2, throttled) as second:
+        for lease in leases:
+            quota.give_back(lease)
+    assert (first.struck, second.struck) == (True, True)
+    assert [quota.spend(access, now_ms()) for _ in range(2)] == leases
+    with pytest.raises(PaymentRequiredError):
+        quota.spend(access, now_ms())

@@ -1,14 +1,19 @@
 """Requests to URLs that users chose: what is fetched, byte for byte, and what is refused."""
 
 import gzip
+import socket
+import threading
 import time
+import zlib
 from random import Random
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from errata.outbound import get
 from errata.outbound.get import FetchError
-from errata.outbound.guard import ForbiddenUrlError, check_url, resolve
+from errata.outbound.guard import ForbiddenUrlError, check_url, connected, resolve
 from errata.outbound.post import post
 from tests.support.receiver import Behaviour, file, receiver, response
 
@@ -38,6 +43,11 @@ def test_a_file_of_the_most_bytes_comes_whole_and_a_larger_one_is_refused(sent: 
         fetched(sent, most_bytes=len(LARGE) - 1)
 
 
+def test_the_error_for_a_file_that_is_too_large_names_the_limit() -> None:
+    with pytest.raises(FetchError, match=r"It is larger than 3 MB\."):
+        fetched(file(b"x" * (3 * 2**20 + 1)), most_bytes=3 * 2**20)
+
+
 def test_three_redirects_are_followed_and_no_fourth() -> None:
     assert fetched(MOVED, MOVED, MOVED, file(b"{}")) == b"{}"
     with pytest.raises(FetchError, match="redirects more than 3 times"):
@@ -57,6 +67,10 @@ def test_a_request_asks_for_gzip_and_says_who_asks() -> None:
     [
         (response(302, Location="http://[::1/x"), "The server redirects to no valid URL."),
         (file(b"", Content_Encoding="b" * 30), f"The server sent the encoding {'b' * 20!r}."),
+        (
+            file(zlib.compress(b"{}"), Content_Encoding="gzip"),
+            "The server sent gzip that cannot be unpacked.",
+        ),
     ],
 )
 def test_a_refusal_says_why(sent: Behaviour, why: str) -> None:
@@ -74,7 +88,7 @@ def test_loopback_is_refused_unless_it_is_asked_for() -> None:
     with pytest.raises(ForbiddenUrlError):
         check_url(url)
     with pytest.raises(ForbiddenUrlError):
-        resolve("localhost", 9, time.monotonic() + 9)
+        resolve("localhost", time.monotonic() + 9)
     assert check_url(url, allow_loopback=True).port == 9
 
 
@@ -89,3 +103,43 @@ def test_the_body_of_a_refusal_is_read_if_it_is_asked_for(
         sent = post(there.url, b"{}", {}, allow_loopback=True, reads_refusal=asked)
         assert post(there.url, b"{}", {}, allow_loopback=True).refusal == b""
     assert (sent.status, sent.refusal) == (status, read)
+
+
+def test_a_kilobyte_of_a_refusal_is_read() -> None:
+    with receiver(file(b"x" * 2_000, 400)) as there:
+        sent = post(there.url, b"{}", {}, allow_loopback=True, reads_refusal=True)
+    assert sent.refusal == b"x" * 1_024
+
+
+def test_a_refusal_whose_body_does_not_arrive_in_time_has_none() -> None:
+    def respond(request: Any) -> None:
+        request.send_response(400)
+        request.send_header("Content-Length", "2")
+        request.end_headers()
+        time.sleep(0.4)
+
+    with receiver(respond) as there:
+        sent = post(there.url, b"{}", {}, allow_loopback=True, reads_refusal=True, timeout_s=0.2)
+    assert (sent.status, sent.refusal) == (400, b"")
+
+
+def test_a_request_ends_at_its_deadline_if_the_server_does_not_read_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+        def read_late() -> None:
+            peer, _ = server.accept()
+            with peer:
+                time.sleep(1)
+                while peer.recv(2**20):
+                    pass
+
+        reader = threading.Thread(target=read_late)
+        reader.start()
+        deadline = time.monotonic() + 0.3
+        with (
+            connected(urlsplit(url), deadline, allow_loopback=True) as connection,
+            pytest.raises(TimeoutError),
+        ):
+            connection.sock.sendall(b"x" * 30_000_000)
+        reader.join()

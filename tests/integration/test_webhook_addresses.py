@@ -67,7 +67,7 @@ def test_however_an_address_is_spelled_it_is_seen_through(host: str) -> None:
         post.post(f"https://{host}/latest/meta-data", b"{}", {})
     # A name could resolve to it, too.
     with pytest.raises(guard.ForbiddenUrlError, match="not a public address"):
-        guard.resolve(host.strip("[]"), 443, time.monotonic() + 5)
+        guard.resolve(host.strip("[]"), time.monotonic() + 5)
 
 
 def test_a_webhook_to_a_private_host_is_refused_at_once(

@@ -215,8 +215,9 @@ def test_code_that_cannot_be_loaded_is_one_issue(text: str, platform: str) -> No
         {"message": text},
     ):
         event: Any = {"platform": platform, **said}
+        elsewhere: Any = {**event, "platform": "python"}
         assert group(event).grouped_by == loading
-        assert group({**event, "platform": "python"}).grouped_by != loading
+        assert group(elsewhere).grouped_by != loading
 
 
 @pytest.mark.parametrize(

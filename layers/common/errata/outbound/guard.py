@@ -114,14 +114,14 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False) -> list[str]:
+def resolve(host: str, deadline: float, allow_loopback: bool = False) -> list[str]:
     """Return the addresses of a host. Check that each one is allowed.
 
     Raises:
         ForbiddenUrlError: an address is not public.
         OSError: the name does not resolve. TimeoutError: it did not resolve by the deadline.
     """
-    found = _look_up(host, port, deadline)
+    found = _look_up(host, deadline)
     texts = list(dict.fromkeys(str(each[4][0]) for each in found))
     for text in texts:
         address = ipaddress.ip_address(text)
@@ -131,14 +131,14 @@ def resolve(host: str, port: int, deadline: float, allow_loopback: bool = False)
     return texts
 
 
-def _look_up(host: str, port: int, deadline: float) -> list[Any]:
+def _look_up(host: str, deadline: float) -> list[Any]:
     # The system's resolver has no timeout, so run it in a separate thread, which may run past the
     # deadline. Do not use an executor: the end of the process would wait for its threads.
     found: Future[list[Any]] = Future()
 
     def look_up() -> None:
         try:
-            found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            found.set_result(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
         except Exception as error:
             found.set_exception(error)
 
@@ -162,7 +162,7 @@ def connected(
     secure = parts.scheme == "https"
     default_port = 443 if secure else 80
     port = parts.port or default_port
-    addresses = resolve(host, port, deadline, allow_loopback)
+    addresses = resolve(host, deadline, allow_loopback)
     if not secure and not all(ipaddress.ip_address(each).is_loopback for each in addresses):
         raise ForbiddenUrlError("The URL must begin with https://.")
     connection = http.client.HTTPConnection(host, port)

@@ -194,7 +194,8 @@ def _renew(lease: QuotaLease, at_ms: int) -> None:
             return
         if size == 1:
             break
-        size = max(1, min(size - 1, (quota - leased) // LEFT_PER_UNIT))
+        # Fewer than `size` thousands are left, so the next size is smaller.
+        size = max(1, (quota - leased) // LEFT_PER_UNIT)
     raise _reached(lease, at_ms)
 
 
