@@ -174,6 +174,26 @@ def test_a_release_that_began_anew_is_not_taken_for_the_one_before(shop: Shop) -
     assert release.first_seen == slow
 
 
+def test_a_release_that_two_shards_create_at_the_same_time_counts_the_events_of_both(
+    shop: Shop,
+) -> None:
+    met: list[Call] = []
+
+    def meanwhile(call: Call) -> Any:
+        """Count an event of another shard between the read of the release and its write."""
+        if "release#" in str(call.parameters.get("TransactItems")) and not met:
+            met.append(call)
+            shop.sequence = 5
+            shop.send(fingerprint="other", release="1.0")
+        return call.send()
+
+    shop.sequence = 9
+    with watched(meanwhile):
+        shop.send(fingerprint="slow", release="1.0")
+    assert met
+    assert shop.release() == (2, 2, 2)
+
+
 def test_an_issue_that_comes_back_is_opened_by_the_release_that_lives(shop: Shop) -> None:
     shop.send(**EVENT)
     shop.clock.days(KEPT_DAYS - 1)
