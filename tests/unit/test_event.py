@@ -1,4 +1,4 @@
-"""The event as it is kept: packed and trimmed, and what names it."""
+"""Stored events: packing, trimming, titles, culprits and users."""
 
 import json
 import random
@@ -37,7 +37,7 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(TEXTS), json_values))
-def test_what_is_packed_comes_out_again(fields: Any) -> None:
+def test_unpack_returns_the_packed_fields(fields: Any) -> None:
     assert unpack(pack(fields)) == fields
 
 
@@ -47,12 +47,12 @@ def test_numbers_that_json_cannot_write_become_null() -> None:
 
 
 @pytest.mark.parametrize("depth", [150, 199, 201, 203])
-def test_depth_survives(depth: int) -> None:
+def test_deeply_nested_values_are_kept(depth: int) -> None:
     nested = json.loads("[" * depth + "]" * depth)
     assert unpack(pack({"context": {"a": nested}})) == {"context": {"a": nested}}
 
 
-def test_a_long_number_survives() -> None:
+def test_a_long_number_is_kept() -> None:
     assert unpack(pack({"line": 10**4_299}))["line"] == 10**4_299
 
 
@@ -69,7 +69,7 @@ def test_an_event_is_not_changed_by_being_packed() -> None:
 
 @fuzz.bounded(5)
 @given(st.data())
-def test_whatever_is_in_it_it_fits(data: st.DataObject) -> None:
+def test_any_event_is_trimmed_to_the_maximum_size(data: st.DataObject) -> None:
     names = [*TEXTS, *STACK_TEXTS, "timestamp", "fingerprint", "source_map_url"]
     sizes = data.draw(st.lists(st.integers(0, 40_000), min_size=len(names), max_size=len(names)))
     event: Any = {
@@ -87,7 +87,7 @@ def test_whatever_is_in_it_it_fits(data: st.DataObject) -> None:
     assert len(set(kept["trimmed"])) == len(kept["trimmed"])
 
 
-def test_trimming_stops_as_soon_as_it_fits() -> None:
+def test_trimming_stops_as_soon_as_the_event_fits() -> None:
     letters = "".join(random.Random(1).choices(string.printable, k=520_000))
     event: StoredEvent = {"message": "m", "breadcrumbs": [{"message": letters}]}
     event |= {"stack_trace": letters[:9_000], "context": {"a": letters[:9_000]}}
@@ -96,7 +96,7 @@ def test_trimming_stops_as_soon_as_it_fits() -> None:
     assert kept["context"] == {"a": letters[:9_000]}
 
 
-def test_a_user_is_kept_short_when_the_context_goes() -> None:
+def test_a_shortened_user_is_kept_when_the_context_is_trimmed() -> None:
     user = {"id": 7, "name": "x" * 9_000, "tags": [1], "n" * 9_000: "long name", "ok": True}
     kept = unpack(pack({"message": "m", "context": {"user": user, "a": noise(150_000, 1)}}))
     assert kept["context"] == {"user": {"id": 7, "name": "x" * 8_192, "ok": True}}
@@ -153,6 +153,8 @@ def test_a_culprit_says_where_it_happened(event: StoredEvent, expected: str) -> 
         (None, None),
     ],
 )
-def test_a_user_is_told_by_the_first_identity_there_is(user: object, identity: str | None) -> None:
+def test_a_user_is_identified_by_the_first_of_id_email_username_and_address(
+    user: object, identity: str | None
+) -> None:
     assert user_identity({"context": {"user": user}}) == identity
     assert user_identity({}) is None

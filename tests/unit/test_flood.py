@@ -5,7 +5,7 @@ from errata.models.flood import FIRST_WAIT_MS, HOLD, LEAD, MAX_WAIT_MS, SEND, Fl
 START_MS = 1_795_341_600_000
 
 
-def test_intervals_double_up_to_half_an_hour_until_nothing_comes() -> None:
+def test_waits_double_up_to_half_an_hour_and_a_quiet_wait_ends_the_flood() -> None:
     flow, now = Flow(), START_MS
     for number in range(5):
         done = step(flow, f"m{number}", now, 1_000)
@@ -19,7 +19,7 @@ def test_intervals_double_up_to_half_an_hour_until_nothing_comes() -> None:
         assert step(done.flow, "held", done.at - 1, 1_000).do == HOLD
         now, flow = done.at, closed(done.flow, done.at)
     assert waits == [1, 2, 4, 8, 16, 30, 30, 30, 30]
-    # The last moment of the flood, and the first one after it.
+    # The last millisecond of the flood, and the first one after it.
     late = step(flow, "late", now + MAX_WAIT_MS - 1, 1_000)
     assert (late.do, late.at) == (LEAD, now + MAX_WAIT_MS)
     calm = step(flow, "calm", now + MAX_WAIT_MS, 1_000)

@@ -1,4 +1,4 @@
-"""The artifact of a function: its packages for both architectures, from locked wheels alone."""
+"""The artifact of a function: its packages for both architectures, only from locked wheels."""
 
 import hashlib
 import importlib.util

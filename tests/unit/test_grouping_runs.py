@@ -72,7 +72,7 @@ def all_prices(skus: str) -> None:
     raise ExceptionGroup("some prices are unknown", errors)
 
 
-def test_a_group_is_called_by_its_first_error() -> None:
+def test_an_exception_group_is_named_by_its_first_error() -> None:
     event = run(partial(all_prices, "bcd"))
     assert title(event) == "KeyError: 'b' (and 2 more)"
     assert culprit(event).endswith("test_grouping_runs in all_prices")

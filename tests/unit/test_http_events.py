@@ -1,4 +1,4 @@
-"""Requests through API Gateway (payload 1.0) and to a function's URL (payload 2.0) read alike."""
+"""Requests through API Gateway (payload 1.0) and to a function's URL (2.0) are read alike."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ def both(method: str, url: str, *more: Any) -> list[dict[str, Any]]:
 
 @given(query=st.dictionaries(TEXT.filter(bool), TEXT, max_size=3), body=st.binary(max_size=40))
 @pytest.mark.parametrize("kind", ["text/plain;charset=UTF-8", "application/x-sentry-envelope"])
-def test_both_formats_read_alike(kind: str, query: dict[str, str], body: bytes) -> None:
+def test_both_formats_are_read_alike(kind: str, query: dict[str, str], body: bytes) -> None:
     headers = {"Content-Type": kind, "X-Sentry-Auth": "Sentry sentry_key=1"}
     of_gateway, of_url = both("POST", f"{PATH}/?{urlencode(query)}", body, headers, "2001:db8::1")
     assert (gateway.of_url(of_gateway), gateway.of_url(of_url)) == (False, True)
@@ -38,13 +38,13 @@ def test_the_last_value_of_a_repeated_parameter_counts() -> None:
         assert gateway.query(event) == {"x": "2,3", "empty": ""}
 
 
-def test_cookies_are_a_header_again() -> None:
+def test_cookies_become_a_header() -> None:
     event = function_url.request("GET", "/", None, {"Cookie": "a=1; b=2"})
     assert event["cookies"] == ["a=1", "b=2"]
     assert gateway.headers(event)["cookie"] == "a=1; b=2"
 
 
-def test_a_request_to_a_url_has_passed_no_authorizer() -> None:
+def test_a_request_to_a_url_has_no_result_of_an_authorizer() -> None:
     """Whatever the client sends: only API Gateway's events have an authorizer's result."""
     forged = {"key": "known", "grant": '{"project_id": "1", "key_id": "x"}', "metered": "gateway"}
     event = function_url.request("POST", PATH, {"requestContext": {"authorizer": forged}})
@@ -57,13 +57,13 @@ def test_a_request_to_a_url_has_passed_no_authorizer() -> None:
     assert (caller.authorizer_context, caller.metered) == ({"key": "absent"}, False)
 
 
-def test_the_address_is_the_one_that_lambda_saw() -> None:
+def test_the_address_comes_from_lambda_and_not_from_x_forwarded_for() -> None:
     event = function_url.request("POST", PATH, None, {"X-Forwarded-For": "198.51.100.7"})
     assert gateway.headers(event)["x-forwarded-for"] == "198.51.100.7"
     assert gateway.caller(event).address == "203.0.113.9"
 
 
-def test_a_response_of_a_url_leaves_cors_to_the_url() -> None:
+def test_a_response_of_a_url_has_no_cors_headers() -> None:
     sent = gateway.response(429, "{}", {"Retry-After": "7", "Access-Control-Expose-Headers": "a"})
     kept = gateway.without_cors(sent)
     assert kept["headers"] == {"Content-Type": "application/json", "Retry-After": "7"}

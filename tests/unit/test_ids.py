@@ -11,7 +11,7 @@ times = st.integers(0, 2**48 - 1)
 
 
 @given(times)
-def test_an_id_is_a_uuid_of_version_7_that_knows_its_time(at_ms: int) -> None:
+def test_an_id_is_a_uuid_of_version_7_that_contains_its_time(at_ms: int) -> None:
     event_id = new_event_id(at_ms)
     parsed = uuid.UUID(event_id)
     assert (parsed.version, parsed.variant, str(parsed)) == (7, uuid.RFC_4122, event_id)
@@ -46,7 +46,7 @@ def test_ids_of_one_millisecond_differ_in_all_their_random_bits() -> None:
     assert (always_set | always_clear).bit_count() == 54
 
 
-def test_the_order_of_ids_of_one_millisecond_tells_nothing() -> None:
+def test_ids_of_one_millisecond_have_a_random_order() -> None:
     ids = [new_event_id(1) for _ in range(200)]
     assert ids not in (sorted(ids), sorted(ids, reverse=True))
 

@@ -1,4 +1,4 @@
-"""The body of an ingest into event fields; the contract tests show the same through the API."""
+"""Parse an ingest request's body into event fields. Contract tests do it through the API."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def test_absent_and_null_fields_are_left_out_and_the_level_is_error() -> None:
     }
 
 
-def test_what_a_client_sent_is_not_changed_in_its_hands() -> None:
+def test_parsing_does_not_change_the_sent_objects() -> None:
     sent: dict[str, Any] = {"message": "m", "context": {"user": {"id": 1}}, "user": {"name": "A"}}
     assert parse_event(sent)["context"] == {"user": {"id": 1, "name": "A"}}
     assert sent["context"] == {"user": {"id": 1}}
@@ -23,11 +23,11 @@ def test_what_a_client_sent_is_not_changed_in_its_hands() -> None:
 
 
 @pytest.mark.parametrize(("line", "kept"), [("42", 42), (42.0, 42), (" 7 ", 7), (-0.0, 0)])
-def test_a_number_in_other_clothes_is_taken(line: object, kept: int) -> None:
+def test_a_line_number_may_be_a_text_or_a_float(line: object, kept: int) -> None:
     assert parse_event({"message": "m", "line": line})["line"] == kept
 
 
-def test_unknown_names_are_dropped_at_every_depth_but_the_context_s() -> None:
+def test_unknown_names_are_dropped_except_in_context_and_breadcrumb_data() -> None:
     sent = {
         "message": "m",
         "extra": 1,
@@ -46,7 +46,7 @@ def test_an_empty_user_leaves_the_context_alone() -> None:
     assert parse_event({"message": "m", "user": {}, "context": {"a": 1}})["context"] == {"a": 1}
 
 
-def test_the_message_says_how_many_more_complaints_there_are() -> None:
+def test_the_message_counts_the_other_errors() -> None:
     with pytest.raises(InvalidInputError) as one:
         parse_event({"message": 5})
     with pytest.raises(InvalidInputError) as two:
@@ -58,7 +58,7 @@ def test_the_message_says_how_many_more_complaints_there_are() -> None:
     assert three.value.message.endswith("(and 2 more errors)")
 
 
-def test_no_complaint_repeats_what_was_sent() -> None:
+def test_no_error_repeats_a_sent_value() -> None:
     secret = "s3cr3t"
     names = ("message", "level", "line", "user", "url")
     sent: dict[str, Any] = {name: [secret] for name in names}

@@ -1,4 +1,4 @@
-"""What a clone needs: the right Python, said in a line; and `pip install .` for operators."""
+"""Installation: a clear error without Python 3.13, and `pip install .` for operators."""
 
 import os
 import re
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def wrong_python(folder: Path, script: str | None) -> str:
-    """The path of a Python that does what the script says; None for one that is not there."""
+    """Return the path of a Python that runs this script. With None, it does not exist."""
     path = folder / "python"
     if script is not None:
         path.write_text(f"#!/bin/sh\n{script}\n")
@@ -33,7 +33,7 @@ def wrong_python(folder: Path, script: str | None) -> str:
     ],
     ids=["missing", "pyenv without it", "3.12"],
 )
-def test_a_python_that_will_not_do_is_told_with_ways_to_get_one(
+def test_a_missing_or_wrong_python_is_reported_with_ways_to_get_one(
     tmp_path: Path, script: str | None
 ) -> None:
     clone = tmp_path / "clone"
@@ -58,7 +58,7 @@ def test_a_python_that_will_not_do_is_told_with_ways_to_get_one(
     assert not (clone / ".venv").exists()
 
 
-def test_pip_installs_the_command_and_what_it_needs(tmp_path: Path) -> None:
+def test_pip_installs_the_command_and_knows_its_requirements(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "installed"
     # setuptools builds in the folder itself.
     for name in ("pyproject.toml", "README.md", "requirements-cli.in"):

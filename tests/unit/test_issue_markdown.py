@@ -36,12 +36,12 @@ def lines_outside(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("value", [HOSTILE, "`", "```\n# Title\n@everyone", "````` x", "\n\n# a"])
-def test_nothing_that_is_sent_leaves_its_code(value: str) -> None:
+def test_sent_texts_stay_within_their_code_spans_and_blocks(value: str) -> None:
     fields: Any = {"message": value, "stack_trace": value, "tags": {value: value}}
     event = Stored("1", "e" * 32, "a" * 32, 0, fields)
     activity = [Activity(NOW, "commented", value, text=value), Activity(NOW, value, detail=value)]
-    said = Verdict(value, value, value)
-    around = Around("SHOP-1", value, value, said, activity, event, 7, "https://e.example.com/1")
+    verdict = Verdict(value, value, value)
+    around = Around("SHOP-1", value, value, verdict, activity, event, 7, "https://e.example.com/1")
     text = to_markdown(issue_with(value), around, NOW)
     begins = ("# SHOP-1: `", "in `", "- ", "> Texts in", "## Newest event, 7 of 0", "### ")
     for line in lines_outside(text):
@@ -52,7 +52,7 @@ def test_nothing_that_is_sent_leaves_its_code(value: str) -> None:
     assert second.startswith("  `")
 
 
-def test_only_the_most_frequent_names_are_told() -> None:
+def test_only_the_most_frequent_names_are_shown() -> None:
     around = Around("SHOP-1", "shop", "", Verdict("new", "New"), [], None, None)
     text = to_markdown(issue_with("r"), around, NOW)
     assert "- releases: `r0 (9), r1 (8), r2 (7), r3 (6), r4 (5), 2 more`\n" in text

@@ -73,5 +73,5 @@ def test_a_short_name_is_the_start_of_a_name(name: str) -> None:
     assert len(short.encode()) <= MAX_NAME < len(short.encode()) + 4 or short == name
 
 
-def test_half_a_character_in_a_name_is_counted() -> None:
+def test_a_lone_surrogate_in_a_name_becomes_a_question_mark() -> None:
     assert short_name("a\ud800") == "a?"

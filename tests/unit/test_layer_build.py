@@ -39,8 +39,8 @@ def build_module() -> ModuleType:
 build = build_module()
 OPERATIONS: dict[str, list[str]] = build.OPERATIONS
 SERVICES = sorted(OPERATIONS)
-# What the operator's command alone calls, with botocore as it comes.
-OPERATORS_ALONE = {
+# Operations that only the command calls, with the original botocore.
+ONLY_IN_THE_COMMAND = {
     "apigateway": {
         "delete_usage_plan",
         "get_api_keys",
@@ -56,7 +56,7 @@ OPERATORS_ALONE = {
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of botocore's data, pruned; of the services to go, two stand for all."""
+    """Return a pruned copy of botocore's data. Two services stand for all that are removed."""
     data = tmp_path_factory.mktemp("botocore") / "data"
     data.mkdir()
     for entry in ORIGINAL.iterdir():
@@ -130,7 +130,7 @@ def test_kept_operations_and_all_their_shapes_are_the_original_ones(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_a_service_says_of_itself_is_the_original(
+def test_the_other_parts_of_a_service_are_the_original_ones(
     service: str, pruned: Loader, original: Loader
 ) -> None:
     before = undocumented(original.load_service_model(service, "service-2"))
@@ -176,13 +176,13 @@ def test_partitions_lose_nothing_but_services(pruned: Loader, original: Loader) 
 
 
 @pytest.mark.parametrize("name", ["_retry", "partitions", "sdk-default-configuration"])
-def test_what_all_services_share_is_the_original(
+def test_the_data_that_all_services_share_is_the_original(
     name: str, pruned: Loader, original: Loader
 ) -> None:
     assert pruned.load_data(name) == original.load_data(name)
 
 
-def test_models_are_plain_json_so_that_nothing_unpacks_them(data: Path) -> None:
+def test_models_are_not_compressed(data: Path) -> None:
     files = [file for file in data.iterdir() if file.is_file()]
     for service in SERVICES:
         files += build.newest_version(data / service).iterdir()
@@ -207,7 +207,7 @@ def test_every_operation_that_the_code_calls_is_kept_and_no_other(service: str) 
         for file in (LAYER / "errata").rglob("*.py")
         for method in re.findall(rf"clients\.{accessor}(?:_once)?\(\w*\)\.(\w+)", file.read_text())
     }
-    called -= OPERATORS_ALONE.get(service, set())
+    called -= ONLY_IN_THE_COMMAND.get(service, set())
     assert called == {xform_name(operation) for operation in OPERATIONS[service]}
 
 
@@ -245,7 +245,7 @@ def test_the_layer_keeps_the_bytecode_of_its_modules_without_docstrings(tmp_path
         "match one:\n case 1: {}",
     ],
 )
-def test_a_docstring_goes_wherever_its_function_is_defined(around: str) -> None:
+def test_docstrings_are_dropped_wherever_a_function_is_defined(around: str) -> None:
     inner = "\n  def function():\n   'Docs.'\n   return 'kept'"
     tree = ast.parse(around.format(inner))
     build.drop_docstrings(tree)
@@ -253,7 +253,7 @@ def test_a_docstring_goes_wherever_its_function_is_defined(around: str) -> None:
     assert "kept" in ast.unparse(tree)
 
 
-def test_the_core_of_pydantic_loads_its_schemas_only_when_asked(tmp_path: Path) -> None:
+def test_pydantic_core_loads_its_schemas_only_on_demand(tmp_path: Path) -> None:
     shutil.copytree(Path(pydantic_core.__file__).parent, tmp_path / "pydantic_core")
     shutil.copy2(typing_extensions.__file__, tmp_path)
     build.defer_schemas(tmp_path / "pydantic_core")

@@ -449,7 +449,7 @@ def test_an_error_without_a_code_has_the_status_as_its_code(status: int, body: b
     assert error.maybe_applied == (status >= 500)
 
 
-def test_nothing_but_attribute_values_is_sent() -> None:
+def test_a_value_that_cannot_be_encoded_raises_type_error() -> None:
     with pytest.raises(TypeError, match="object"):
         LeanClient.of_environment().put_item(TableName="table", Item={"pk": {"S": object()}})
 

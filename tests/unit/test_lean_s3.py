@@ -15,7 +15,7 @@ from errata.store.lean_s3 import LeanS3
 AT_S = 1_796_000_000
 
 
-class Answers:
+class FakeConnections:
     """Stands for the connections to a server: gives responses in turn, and keeps the requests."""
 
     host = "maps.s3.eu-central-1.amazonaws.com"
@@ -32,9 +32,9 @@ class Answers:
         return AwsResponse(found[0], {}, found[1])
 
 
-def client(*responses: Any) -> tuple[LeanS3, Answers]:
-    answers: Any = Answers(*responses)
-    return LeanS3("eu-central-1", answers, "/"), answers
+def client(*responses: Any) -> tuple[LeanS3, FakeConnections]:
+    connections: Any = FakeConnections(*responses)
+    return LeanS3("eu-central-1", connections, "/"), connections
 
 
 @pytest.mark.parametrize("token", ["", "a/session+token="])
@@ -60,30 +60,30 @@ def test_a_request_is_signed_as_botocore_signs_it(
     assert headers["authorization"].endswith(f"Signature={expected}")
 
 
-def test_what_s3_responds_is_read() -> None:
-    s3, answers = client((206, b"part"), (404, b""))
+def test_a_range_of_an_object_is_read_and_a_missing_object_is_none() -> None:
+    s3, connections = client((206, b"part"), (404, b""))
     assert s3.read("maps/1/a", 10, 14) == b"part"
-    assert b"\r\nrange:bytes=10-13\r\n" in answers.requests[0]
+    assert b"\r\nrange:bytes=10-13\r\n" in connections.requests[0]
     assert s3.read("maps/1/a", 10, 14) is None
 
 
-def test_a_failure_is_tried_once_more_and_a_refusal_is_not() -> None:
+def test_a_failure_is_retried_once_and_a_refusal_is_not() -> None:
     s3, _ = client((503, b""), (206, b"part"), OSError("reset"), (200, b"part"))
     assert s3.read("k", 0, 4) == s3.read("k", 0, 4) == b"part"
-    s3, answers = client((403, b""), BrokenResponseError("x"), (500, b""))
+    s3, connections = client((403, b""), BrokenResponseError("x"), (500, b""))
     with pytest.raises(UnavailableError, match="with 403"):
         s3.read("k", 0, 4)
-    assert len(answers.requests) == 1
+    assert len(connections.requests) == 1
     with pytest.raises(UnavailableError, match="with 500"):
         s3.read("k", 0, 4)
 
 
 def test_without_credentials_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    s3, answers = client()
+    s3, connections = client()
     with pytest.raises(UnavailableError, match="is not set"):
         s3.read("k", 0, 4)
-    assert answers.requests == []
+    assert connections.requests == []
 
 
 @pytest.mark.parametrize(

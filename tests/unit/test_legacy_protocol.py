@@ -1,4 +1,4 @@
-"""The bodies of api.php; the contract tests show the same through the API."""
+"""The bodies of api.php. Contract tests check them through the API."""
 
 from typing import Any
 
@@ -35,21 +35,21 @@ def test_every_level_has_a_severity(level: str) -> None:
         "UnwarrantedUse",
     ],
 )
-def test_in_doubt_it_is_an_error(level: str) -> None:
+def test_an_unknown_level_has_the_severity_error(level: str) -> None:
     assert severity(level) == "error"
 
 
 @pytest.mark.parametrize(
     "level", ["Error", "Warning", "Notice", "Fatal Error", "E_ALL", "", "1Error", "Value Error"]
 )
-def test_what_is_no_exception_s_class_is_none(level: str) -> None:
+def test_a_level_that_is_no_class_name_gives_no_exception_class(level: str) -> None:
     assert exception_class(level) is None
 
 
 @pytest.mark.parametrize(
     "level", ["TypeError", "\\Exception\\Foo", "pkg.Boom", "A::B", "SystemExit", "StopIteration"]
 )
-def test_a_class_s_name_is_the_exception_class(level: str) -> None:
+def test_a_level_that_is_a_class_name_is_the_exception_class(level: str) -> None:
     assert exception_class(level) == level
 
 

@@ -1,4 +1,4 @@
-"""What log lines of Lambda and of other programs tell: tests/fixtures/logs."""
+"""Failures in log lines of Lambda and of other programs: tests/fixtures/logs."""
 
 import base64
 import gzip
@@ -37,21 +37,23 @@ PYTHON = CASES["python-text-raises"]["lines"][1]
 
 
 def summary(text: str) -> dict[str, Any] | None:
-    told = failure.read(text).failure
-    if told is None:
+    found = failure.read(text).failure
+    if found is None:
         return None
-    frames = told.exceptions[-1].get("stacktrace", {}).get("frames", []) if told.exceptions else []
-    told_by = "Lambda" if told.by_lambda else "the program" if told.handled else "the runtime"
+    frames = (
+        found.exceptions[-1].get("stacktrace", {}).get("frames", []) if found.exceptions else []
+    )
+    reporter = "Lambda" if found.by_lambda else "the program" if found.handled else "the runtime"
     shown = {
-        "kind": told.kind,
-        "value": told.value.split("\n")[0][:80],
-        "platform": told.platform,
-        "request_id": told.request_id,
-        "told by": told_by,
-        "exceptions": [each["type"] for each in told.exceptions],
+        "kind": found.kind,
+        "value": found.value.split("\n")[0][:80],
+        "platform": found.platform,
+        "request_id": found.request_id,
+        "told by": reporter,
+        "exceptions": [each["type"] for each in found.exceptions],
     }
-    if told.logged:
-        shown["logged"] = told.logged[:60]
+    if found.logged:
+        shown["logged"] = found.logged[:60]
     in_app = [
         f"{each['filename']}:{each.get('lineno', '')} "
         f"{each['module'] + '.' if 'module' in each else ''}{each.get('function', '')}".strip()
@@ -62,7 +64,7 @@ def summary(text: str) -> dict[str, Any] | None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_line_of_the_corpus_tells_of_its_failure(name: str) -> None:
+def test_each_line_of_the_corpus_gives_its_expected_failure(name: str) -> None:
     case = CASES[name]
     assert case["source"]
     assert [summary(text) for text in case["lines"]] == case["failures"]
@@ -87,7 +89,7 @@ def kinds(found: invocation.Found) -> list[str]:
     return [each.failure.kind for each in found.captured]
 
 
-def test_a_failure_that_several_lines_tell_of_is_found_once() -> None:
+def test_a_failure_that_several_lines_report_is_found_once() -> None:
     found = invocation.find(lines(START, PYTHON, END, REPORT, EXITED))
     assert kinds(found) == ["ZeroDivisionError"]
     assert found.told_twice == 1
@@ -100,7 +102,7 @@ def test_a_failure_that_several_lines_tell_of_is_found_once() -> None:
 
 
 @pytest.mark.parametrize("case", ["lambda-text-timeout", "lambda-text-killed"])
-def test_the_report_adds_nothing_to_the_line_that_tells_of_a_failure(case: str) -> None:
+def test_the_report_line_does_not_add_a_second_failure(case: str) -> None:
     texts = CASES[case]["lines"]
     found = invocation.find(lines(*texts))
     assert len(found.captured) == 1
@@ -109,18 +111,18 @@ def test_the_report_adds_nothing_to_the_line_that_tells_of_a_failure(case: str) 
     assert found.told_twice == 1
 
 
-def test_an_exception_that_is_logged_and_then_let_pass_is_one_failure() -> None:
-    said = CASES["python-text-logged"]["lines"][0]
+def test_an_exception_that_is_logged_and_then_raised_is_one_failure() -> None:
+    logged_line = CASES["python-text-logged"]["lines"][0]
     raised = "[ERROR] ZeroDivisionError: division by zero\nTraceback (most recent call last):\n"
-    found = invocation.find(lines(START, said, raised))
+    found = invocation.find(lines(START, logged_line, raised))
     assert [each.failure.handled for each in found.captured] == [False]
     other = raised.replace("by zero", "by nothing")
-    assert len(invocation.find(lines(START, said, other)).captured) == 2
+    assert len(invocation.find(lines(START, logged_line, other)).captured) == 2
 
 
 def test_a_timeout_after_a_logged_exception_is_a_failure_of_its_own() -> None:
-    said = CASES["python-text-logged"]["lines"][0]
-    found = invocation.find(lines(START, said, TIMED_OUT))
+    logged_line = CASES["python-text-logged"]["lines"][0]
+    found = invocation.find(lines(START, logged_line, TIMED_OUT))
     assert kinds(found) == ["ZeroDivisionError", "Sandbox.Timedout"]
 
 
@@ -155,7 +157,7 @@ def test_lines_without_a_request_id_belong_to_the_request_that_runs() -> None:
         ([], END, None),
     ],
 )
-def test_a_cold_start_is_known_from_what_lambda_reports(
+def test_a_cold_start_is_detected_from_lambda_s_own_lines(
     before: list[str], report: str, cold: bool | None
 ) -> None:
     (found,) = invocation.find(lines(*before, START, PYTHON, END, report)).captured
@@ -172,7 +174,7 @@ def event_of(*texts: str, group: str = "/aws/lambda/shop") -> dict[str, Any]:
     return to_event(sent, invocation.find(sent.lines).captured[0], "eu-central-1")
 
 
-def test_an_event_says_what_lambda_knows() -> None:
+def test_an_event_has_lambda_s_figures_as_tags() -> None:
     event = event_of(START, "stock is low", PYTHON, END, REPORT + "Init Duration: 150.10 ms\t")
     assert event["tags"] == {
         "function": "shop",
@@ -205,7 +207,7 @@ def test_timeouts_of_two_functions_are_two_issues() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_an_event_is_valid_as_an_sdk_s(name: str) -> None:
+def test_an_event_is_a_valid_event_of_an_sdk(name: str) -> None:
     sent = batch_of(*CASES[name]["lines"])
     for captured in invocation.find(sent.lines).captured:
         fields, _ = to_fields(to_event(sent, captured, "eu-central-1"), 2_000, None, "")
@@ -213,7 +215,7 @@ def test_an_event_is_valid_as_an_sdk_s(name: str) -> None:
         assert fields["exception_class"] == captured.failure.kind
 
 
-def test_the_event_id_depends_on_the_line_alone() -> None:
+def test_the_event_id_depends_only_on_the_line() -> None:
     one, other = batch_of(PYTHON, TIMED_OUT), batch_of(PYTHON)
     assert event_id(one, one.lines[0]) == event_id(other, other.lines[0])
     assert event_id(one, one.lines[0]) != event_id(one, one.lines[1])
@@ -241,7 +243,7 @@ def test_the_link_leads_to_the_line_and_only_to_aws() -> None:
         {CONTEXT: {"region": "eu-central-1", "log_group": "g", "log_stream": "s", "at": "1"}},
     ],
 )
-def test_a_context_that_somebody_else_made_has_no_link(contexts: Any) -> None:
+def test_a_forged_context_has_no_link(contexts: Any) -> None:
     assert url_of_event(contexts) == ""
 
 
@@ -260,7 +262,7 @@ CONTENT = {
 }
 
 
-def test_a_batch_is_read_and_one_bad_line_costs_itself() -> None:
+def test_bad_lines_of_a_batch_are_skipped_and_counted() -> None:
     bad = [{"id": 1}, "text", None, {"id": "2", "timestamp": "x", "message": "y"}]
     found = batch.read_batch(delivered({**CONTENT, "logEvents": [*CONTENT["logEvents"], *bad]}))
     assert found == LogBatch("123456789012", "g", "s", ("f",), (LogLine("1", 5, "text"),), 4)
@@ -282,7 +284,7 @@ def test_a_control_message_has_no_lines() -> None:
         delivered({**CONTENT, "logEvents": {}}),
     ],
 )
-def test_what_cloudwatch_does_not_send_is_refused(sent: Any) -> None:
+def test_an_invalid_batch_is_refused(sent: Any) -> None:
     with pytest.raises(ValueError, match="no batch"):
         batch.read_batch(sent)
 
@@ -322,7 +324,7 @@ def test_no_json_raises(sent: dict[str, Any]) -> None:
         to_event(read, captured, "eu-central-1")
 
 
-def test_the_documented_template_has_the_pattern_and_a_name_that_is_understood() -> None:
+def test_the_documented_template_has_the_pattern_and_a_valid_name() -> None:
     text = (Path(__file__).parents[2] / "docs" / "log-capture.md").read_text()
     snippet = re.findall(r"```yaml\n(.+?)```", text, re.DOTALL)[0]
     parsed = yaml.safe_load(snippet.replace("!Ref ", ""))
@@ -333,22 +335,22 @@ def test_the_documented_template_has_the_pattern_and_a_name_that_is_understood()
 
 
 def matches(text: str) -> bool:
-    """Whether CloudWatch Logs would send a line: its expressions are a part of Python's."""
+    """Return whether CloudWatch Logs would send a line. Python accepts all its expressions."""
     return re.search(PATTERN.strip("%"), text) is not None
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_pattern_finds_every_line_that_tells_of_a_failure(name: str) -> None:
+def test_the_pattern_finds_every_line_that_reports_a_failure(name: str) -> None:
     for text in CASES[name]["lines"]:
         assert matches(text) or failure.read(text).failure is None, text
 
 
-def test_the_pattern_leaves_out_what_functions_log_all_the_time() -> None:
+def test_the_pattern_skips_ordinary_log_lines() -> None:
     for text in (START, END, REPORT, "GET /errors 200", '{"level":"INFO","message":"ok"}'):
         assert not matches(text), text
 
 
-def test_the_pattern_has_only_what_cloudwatch_allows() -> None:
+def test_the_pattern_has_only_syntax_that_cloudwatch_allows() -> None:
     # CloudWatch Logs, "Supported regular expressions": no parentheses, few symbols.
     assert re.fullmatch(r"%[A-Za-z0-9:_#=@/;,\-^$?\[\]{}|\\*+.]+%", PATTERN)
 
@@ -368,6 +370,6 @@ def test_the_pattern_has_only_what_cloudwatch_allows() -> None:
     ],
     ids=["dots", "objects", "json", "javascript", "python", "java", "report", "ruby"],
 )
-def test_a_hostile_line_takes_little_work(text: str) -> None:
+def test_a_hostile_line_takes_few_steps(text: str) -> None:
     assert len(text) > 60_000
     assert steps(lambda: failure.read(text[: batch.MAX_LINE])) < MOST_STEPS

@@ -12,14 +12,14 @@ from tests.support import sdk_events
 from tests.support.pages import HOSTILE
 
 
-def of(fields: dict[str, Any]) -> str:
+def markdown_of(fields: dict[str, Any]) -> str:
     event: Any = fields
     stored: StoredEvent = event
     return to_markdown(stored, {"issue": "SHOP-42, open"}, "https://errors.example.com/e/1")
 
 
-def test_an_event_says_what_broke_where_and_with_which_values() -> None:
-    text = of(sdk_events.PYTHON)
+def test_an_event_has_its_error_its_location_and_its_values() -> None:
+    text = markdown_of(sdk_events.PYTHON)
     assert text.startswith("## `VoucherError: no voucher applies`\nin `shop.cart in apply`\n")
     assert "- issue: `SHOP-42, open`\n" in text
     assert "- event: <https://errors.example.com/e/1>\n" in text
@@ -31,7 +31,7 @@ def test_an_event_says_what_broke_where_and_with_which_values() -> None:
     assert "caused by: KeyError: 'chair'" in trace
     assert "method: POST\n" in trace
     assert "payment.provider: twint\n" in trace
-    # Seconds since the epoch are no time that anybody reads.
+    # A time in seconds since the epoch is shown as an ISO text.
     assert "2026-11-22T08:09:00.500Z query SELECT 1" in trace
 
 
@@ -51,12 +51,14 @@ def test_members_of_a_group_are_indented() -> None:
     ]
 
 
-def test_a_stack_trace_that_nobody_can_parse_is_shown_as_it_is() -> None:
-    assert "```\nat the corner\n```" in of({"message": "m", "stack_trace": "at the corner"})
+def test_a_stack_trace_that_cannot_be_parsed_is_shown_as_it_is() -> None:
+    assert "```\nat the corner\n```" in markdown_of(
+        {"message": "m", "stack_trace": "at the corner"}
+    )
 
 
 @pytest.mark.parametrize("value", [HOSTILE, "`", "```\n# Title\n@everyone", "````` x", "\n\n# a"])
-def test_nothing_that_is_sent_leaves_its_code_block(value: str) -> None:
+def test_sent_texts_stay_within_their_code_blocks(value: str) -> None:
     fields = {
         **dict.fromkeys(("message", "exception_class", "release", "url", "stack_trace"), value),
         "context": {"request": {"url": value, "method": value}},
@@ -64,7 +66,7 @@ def test_nothing_that_is_sent_leaves_its_code_block(value: str) -> None:
         "breadcrumbs": [{"message": value, "category": value}],
     }
     fence = ""
-    for line in of(fields).split("\n"):
+    for line in markdown_of(fields).split("\n"):
         if fence:
             fence = "" if line == fence else fence
         elif set(line) == {"`"}:
@@ -100,4 +102,4 @@ def test_nothing_that_is_sent_leaves_its_code_block(value: str) -> None:
     )
 )
 def test_any_event_has_a_markdown(fields: dict[str, Any]) -> None:
-    assert of(fields).startswith("## `")
+    assert markdown_of(fields).startswith("## `")

@@ -32,10 +32,10 @@ SERVER = McpServer({"name": "errata", "version": "1"}, "Ask.", [{"name": "good"}
 def sent(method: str, headers: dict[str, str] | None = None, **params: Any) -> McpResponse:
     """Return the response to a message of an older version."""
     message = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
-    return answer(json.dumps(message).encode(), headers or {})
+    return response_to(json.dumps(message).encode(), headers or {})
 
 
-def answer(body: bytes, headers: dict[str, str]) -> McpResponse:
+def response_to(body: bytes, headers: dict[str, str]) -> McpResponse:
     found = read(body, headers)
     return respond(found, SERVER) if isinstance(found, McpRequest) else found
 
@@ -76,7 +76,7 @@ def test_the_older_era_begins_with_a_handshake() -> None:
     }
 
 
-def test_the_modern_era_is_discovered() -> None:
+def test_the_modern_era_begins_with_a_discovery() -> None:
     found = modern("server/discover")
     assert found.status == 200
     result = found.body and found.body["result"]
@@ -140,7 +140,9 @@ def test_tools_are_called_in_both_eras() -> None:
         (sent("ping", {"mcp-protocol-version": "1900-01-01"}), 400, -32022),
     ],
 )
-def test_what_breaks_the_rules_is_refused(found: McpResponse, status: int, code: int) -> None:
+def test_a_request_that_violates_the_protocol_is_refused(
+    found: McpResponse, status: int, code: int
+) -> None:
     assert found.body
     assert (found.status, found.body["error"]["code"], found.body["id"]) == (status, code, 7)
     if code == -32022:
@@ -165,16 +167,16 @@ def test_what_breaks_the_rules_is_refused(found: McpResponse, status: int, code:
     ],
     ids=lambda value: str(value[:40]) if isinstance(value, bytes) else None,
 )
-def test_what_is_no_message_is_refused(body: bytes, status: int, code: int) -> None:
-    found = answer(body, {})
+def test_a_body_that_is_not_a_message_is_refused(body: bytes, status: int, code: int) -> None:
+    found = response_to(body, {})
     assert found.body
     assert (found.status, found.body["error"]["code"]) == (status, code)
 
 
-def test_a_notification_has_no_answer() -> None:
+def test_a_notification_gets_202_without_a_body() -> None:
     for method in ("notifications/initialized", "notifications/cancelled", "x"):
         body = json.dumps({"jsonrpc": "2.0", "method": method}).encode()
-        assert answer(body, {}) == McpResponse(202)
+        assert response_to(body, {}) == McpResponse(202)
 
 
 _JSON: st.SearchStrategy[Any] = st.recursive(
@@ -204,7 +206,7 @@ _JSON: st.SearchStrategy[Any] = st.recursive(
         st.sampled_from(["2026-07-28", "2025-11-25", "tools/call", "=?base64?", ""]),
     ),
 )
-def test_any_message_has_an_answer(message: Any, headers: dict[str, str]) -> None:
-    found = answer(json.dumps(message).encode(), headers)
+def test_any_message_gets_a_valid_response(message: Any, headers: dict[str, str]) -> None:
+    found = response_to(json.dumps(message).encode(), headers)
     assert found.status in (200, 202, 400, 404)
     json.dumps(found.body)

@@ -1,4 +1,4 @@
-"""What check-ins and the time do to a monitor, without calls."""
+"""How check-ins and time change a monitor. Without calls."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -39,22 +39,26 @@ def test_a_minutely_job_that_hangs_each_time_times_out() -> None:
     assert hanging.failing
 
 
-def test_a_run_that_hangs_beside_many_good_ones_times_out_and_is_told() -> None:
+def test_a_run_that_hangs_beside_many_good_ones_times_out_and_is_reported() -> None:
     config = MonitorConfig(crontab="* * * * *", max_runtime=30)
     sent = [check_in("in_progress", START, "a" * 32)]
     sent += [check_in("ok", START + n * MINUTE, f"{n:032x}") for n in range(1, 32)]
     (owed,) = [run for run in applied(config, *sent).runs if run.event == "owed"]
     assert (owed.id, owed.status) == ("a" * 32, "timeout")
-    # Told and no longer kept, its first check-in comes again: it is known.
-    told = applied(config, *sent)
-    told = replace(told, runs=tuple(replace(r, event="told") if r.event else r for r in told.runs))
+    # The run was reported and is no longer kept. Its first check-in comes again, and is known.
+    reported = applied(config, *sent)
+    reported = replace(
+        reported, runs=tuple(replace(r, event="told") if r.event else r for r in reported.runs)
+    )
     for number in range(32, 52):
-        told = monitor_runs.apply(told, check_in("ok", START + number * MINUTE, f"{number:032x}"))
-    assert "a" * 32 not in [run.id for run in told.runs]
-    assert monitor_runs.apply(told, sent[0]) == told
+        reported = monitor_runs.apply(
+            reported, check_in("ok", START + number * MINUTE, f"{number:032x}")
+        )
+    assert "a" * 32 not in [run.id for run in reported.runs]
+    assert monitor_runs.apply(reported, sent[0]) == reported
 
 
-def test_a_monitor_keeps_so_many_runs_in_progress_and_the_oldest_time_out() -> None:
+def test_a_monitor_keeps_at_most_100_runs_in_progress_and_20_without_a_schedule() -> None:
     config = MonitorConfig(crontab="* * * * *", max_runtime=1_000)
     begun = [check_in("in_progress", START + n * 1_000, f"{n:032x}") for n in range(150)]
     full = applied(config, *begun)
@@ -63,7 +67,7 @@ def test_a_monitor_keeps_so_many_runs_in_progress_and_the_oldest_time_out() -> N
     assert [run.id for run in without.runs] == [f"{n:032x}" for n in range(130, 150)]
 
 
-def test_the_end_of_a_long_run_may_come_again() -> None:
+def test_a_repeated_end_of_a_long_run_changes_nothing() -> None:
     config = MonitorConfig(crontab="* * * * *", max_runtime=60, failure_threshold=100)
     sent = [check_in("in_progress", START, "a" * 32)]
     sent += [check_in("ok", START + n * MINUTE, f"{n:032x}") for n in range(1, 102)]
@@ -73,19 +77,19 @@ def test_the_end_of_a_long_run_may_come_again() -> None:
     assert monitor_runs.apply(ended, sent[31]) == ended
 
 
-def test_an_old_end_without_an_id_ends_no_other_run() -> None:
+def test_a_repeated_end_without_an_id_ends_no_other_run() -> None:
     config = MonitorConfig(crontab="* * * * *", max_runtime=60)
     sent = [check_in("in_progress", START), check_in("error", START + 1)]
     sent.insert(0, check_in("in_progress", START - MINUTE, "a" * 32))
     sent += [check_in("ok", START + n * MINUTE, f"{n:032x}") for n in range(1, 25)]
     monitor = applied(config, *sent)
-    told = replace(monitor, runs=tuple(replace(r, event="") for r in monitor.runs))
-    later = monitor_runs.apply(told, check_in("ok", START + 25 * MINUTE, f"{25:032x}"))
+    reported = replace(monitor, runs=tuple(replace(r, event="") for r in monitor.runs))
+    later = monitor_runs.apply(reported, check_in("ok", START + 25 * MINUTE, f"{25:032x}"))
     assert [run.id for run in later.runs if run.status == "in_progress"] == ["a" * 32]
     assert monitor_runs.apply(later, sent[2]) == later
 
 
-def test_a_run_that_reports_again_is_alive() -> None:
+def test_a_run_that_reports_again_times_out_later() -> None:
     config = MonitorConfig(crontab="0 * * * *", max_runtime=30)
     begun = [check_in("in_progress", START + n * 20 * MINUTE, "a" * 32) for n in range(3)]
     alive = monitor_runs.advance(applied(config, *begun), START + 60 * MINUTE)
@@ -98,7 +102,7 @@ def test_a_run_that_reports_again_is_alive() -> None:
     assert dead.runs[0].ended_ms == START + 70 * MINUTE
 
 
-def test_a_run_that_has_timed_out_and_reports_again_goes_on() -> None:
+def test_a_timed_out_run_that_reports_again_is_in_progress() -> None:
     config = MonitorConfig(crontab="0 * * * *", max_runtime=30)
     late = monitor_runs.advance(
         applied(config, check_in("in_progress", START, "a" * 32)), START + 31 * MINUTE
@@ -106,12 +110,12 @@ def test_a_run_that_has_timed_out_and_reports_again_goes_on() -> None:
     assert late.runs[0].event == "owed"
     alive = monitor_runs.apply(late, check_in("in_progress", START + 32 * MINUTE, "a" * 32))
     assert (alive.runs[0].status, alive.runs[0].event) == ("in_progress", "")
-    told = replace(late, runs=(replace(late.runs[0], event="told"),))
-    alive = monitor_runs.apply(told, check_in("in_progress", START + 32 * MINUTE, "a" * 32))
+    reported = replace(late, runs=(replace(late.runs[0], event="told"),))
+    alive = monitor_runs.apply(reported, check_in("in_progress", START + 32 * MINUTE, "a" * 32))
     assert (alive.runs[0].status, alive.runs[0].event) == ("in_progress", "told")
 
 
-def test_reports_of_a_run_in_whatever_order_give_the_same_run() -> None:
+def test_reports_of_a_run_in_any_order_give_the_same_run() -> None:
     config = MonitorConfig(crontab="0 * * * *", max_runtime=30)
     sent = [check_in("in_progress", START + n * MINUTE, "a" * 32) for n in (0, 20, 25)]
     sent.append(check_in("ok", START + 40 * MINUTE, "a" * 32))
@@ -145,7 +149,7 @@ def test_the_end_of_a_run_wakes_a_monitor() -> None:
     assert woken.expected_ms == START + 20 * 60 * MINUTE + MINUTE
 
 
-def test_a_lower_threshold_does_not_tell_of_old_failures() -> None:
+def test_a_lower_threshold_does_not_report_old_failures() -> None:
     lax = MonitorConfig(crontab="0 * * * *", failure_threshold=3)
     old = applied(lax, check_in("error", START), check_in("ok", START + MINUTE))
     strict = replace(lax, failure_threshold=1)
@@ -165,7 +169,7 @@ def test_a_lower_threshold_does_not_tell_of_old_failures() -> None:
     ],
     ids=lambda config: config.schedule,
 )
-def test_after_years_without_a_look_the_last_runs_are_told_soon(
+def test_after_years_without_a_look_the_last_runs_are_found_in_few_steps(
     config: MonitorConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = 0
@@ -185,7 +189,7 @@ def test_after_years_without_a_look_the_last_runs_are_told_soon(
 
 
 @pytest.mark.parametrize("run", ["a" * 32, ""], ids=["named", "unnamed"])
-def test_in_whatever_order_check_ins_come_the_runs_are_the_same(run: str) -> None:
+def test_check_ins_in_any_order_give_the_same_runs(run: str) -> None:
     sent = [
         check_in("in_progress", START, run),
         check_in("ok", START + 50, run),
@@ -201,16 +205,16 @@ def test_in_whatever_order_check_ins_come_the_runs_are_the_same(run: str) -> Non
         ]
 
 
-def test_after_a_long_pause_only_the_last_missed_runs_are_told() -> None:
+def test_after_a_long_pause_only_the_last_missed_runs_are_kept() -> None:
     config = MonitorConfig(crontab="* * * * *")
     new = Monitor("1", "nightly", "production", START, config, expected_ms=START)
     later = monitor_runs.advance(new, START + 30 * DAY)
     assert len(later.runs) == 20
     assert later.expected_ms == START + 30 * DAY - MINUTE
     for _ in range(60):
-        told = tuple(replace(run, event="told") for run in later.runs)
+        reported = tuple(replace(run, event="told") for run in later.runs)
         later = monitor_runs.advance(
-            replace(later, runs=told), (later.expected_ms or 0) + 60 * MINUTE
+            replace(later, runs=reported), (later.expected_ms or 0) + 60 * MINUTE
         )
     assert later.sleeps
     assert monitor_runs.due_ms(later) is None

@@ -1,4 +1,4 @@
-"""What the tests do to make moto faster changes nothing that it returns."""
+"""The caches that make moto faster do not change what it returns."""
 
 import copy
 import json
@@ -29,7 +29,7 @@ PARTS = ("b", "a", "c")
 
 @pytest.fixture(autouse=True)
 def _alone() -> None:
-    """Let no test before make moto fast."""
+    """Remove the caches that earlier tests have left in moto."""
     drop()
 
 
@@ -239,7 +239,7 @@ def responses(client: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("http", [False, True], ids=["directly", "over HTTP"])
-def test_every_call_returns_what_moto_alone_returns(http: bool) -> None:
+def test_every_call_returns_the_same_as_moto_alone(http: bool) -> None:
     with mock_aws():
         client = botocore.session.get_session().create_client("dynamodb")
         with over_http(client):
@@ -281,7 +281,7 @@ def test_a_row_has_the_size_that_moto_computes_and_copies_share_nothing() -> Non
         assert own.to_json() == as_json
 
 
-def test_a_projection_is_the_one_of_moto_even_of_numbers() -> None:
+def test_a_projection_is_the_same_as_moto_s_even_for_numbers() -> None:
     numbers = {"a": {"N": "0100"}, "b": {"N": "1e3"}, "c": {"N": "-0"}, "d": {"N": "\u0661"}}
     row = Item(DynamoType({"S": "key"}), None, numbers)
     paths = [[name] for name in "abcda"]
@@ -315,7 +315,7 @@ def test_wrong_parameters_are_reported_as_botocore_reports_them(value: Any) -> N
         *({"ExpressionAttributeNames": {"#a": 1}}, {"ExpressionAttributeNames": ["#a"]}),
     ],
 )
-def test_parameters_are_wrong_if_one_is(changed: dict[str, Any]) -> None:
+def test_one_wrong_parameter_makes_the_parameters_wrong(changed: dict[str, Any]) -> None:
     shape: Any = dynamodb().operation_model("Query").input_shape
     good = {
         "TableName": TABLE,
@@ -369,7 +369,7 @@ def messages(client: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("http", [False, True], ids=["directly", "over HTTP"])
-def test_every_queue_returns_what_moto_alone_returns(http: bool) -> None:
+def test_every_call_of_a_queue_returns_the_same_as_moto_alone(http: bool) -> None:
     with mock_aws():
         client = botocore.session.get_session().create_client("sqs")
         with over_http(client):
@@ -380,7 +380,7 @@ def test_every_queue_returns_what_moto_alone_returns(http: bool) -> None:
             assert list(messages(client)) == own
 
 
-def test_an_rsa_key_is_the_one_that_was_asked_for() -> None:
+def test_an_rsa_key_is_the_requested_one() -> None:
     one = load_resource("cognitoidp/resources/jwks-private.json")
     other = RSAKey.generate_key(2048).as_dict(private=True)
     with remembering():

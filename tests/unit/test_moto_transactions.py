@@ -1,4 +1,4 @@
-"""What the tests have moto do for a transaction is what moto does, at less cost."""
+"""The quick transactions of the tests have the same outcome as moto's own."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def rows(account: DynamoDBBackend) -> Rows:
 
 
 def outcomes(transactions: list[list[dict[str, Any]]]) -> list[Outcome]:
-    """What each transaction is answered in turn, and what there is after it."""
+    """Return the response to each transaction, and the rows after it."""
     account, found = backend(), []
     for transaction in transactions:
         before, response = rows(account), ""
@@ -92,7 +92,9 @@ def outcomes(transactions: list[list[dict[str, Any]]]) -> list[Outcome]:
 
 
 @given(st.lists(st.lists(actions, min_size=1, max_size=4), max_size=6))
-def test_a_transaction_does_what_moto_s_own_does(transactions: list[list[dict[str, Any]]]) -> None:
+def test_a_quick_transaction_has_the_outcome_of_moto_s_own(
+    transactions: list[list[dict[str, Any]]],
+) -> None:
     drop()
     own = outcomes(transactions)
     with quick_transactions():
@@ -101,7 +103,7 @@ def test_a_transaction_does_what_moto_s_own_does(transactions: list[list[dict[st
 
 @pytest.mark.parametrize("failing", ["aa", "zz"], ids=["twice the same row", "no such row"])
 @pytest.mark.parametrize("table", sorted(SHAPES))
-def test_a_failed_transaction_leaves_nothing_behind(table: str, failing: str) -> None:
+def test_a_failed_transaction_changes_no_row(table: str, failing: str) -> None:
     account = backend()
     with quick_transactions():
         account.transact_write_items(

@@ -34,5 +34,5 @@ def test_the_document_and_the_template_have_the_same_routes() -> None:
     assert documented == routes
 
 
-def test_the_document_needs_no_yaml_1_1() -> None:
+def test_the_document_has_no_merge_keys_of_yaml_1_1() -> None:
     assert not re.search(r"<<:", TEXT)

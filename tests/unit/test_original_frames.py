@@ -67,7 +67,7 @@ def test_debug_ids_have_one_form() -> None:
     assert normal_debug_id("x") == normal_debug_id(None) == ""
 
 
-def test_what_a_frame_said_stays_beside_the_original() -> None:
+def test_a_replaced_frame_keeps_its_sent_fields() -> None:
     sent = event(frame(abs_path=URL, module="app", context_line="min", vars={"a": 1}))
     (found,) = frames.candidates(sent)
     found.original, found.map_id = original(), "m1"
@@ -97,7 +97,7 @@ def test_what_a_frame_said_stays_beside_the_original() -> None:
     assert frames.candidates(sent) == []
 
 
-def test_without_a_text_a_function_has_the_name_that_its_caller_uses() -> None:
+def test_a_function_without_source_text_is_named_as_its_caller_names_it() -> None:
     found = frames.candidates(event(frame(colno=5, function="e"), frame()))
     inner, outer = found
     inner.original = original(function="")
@@ -120,21 +120,21 @@ def test_without_a_text_a_function_has_the_name_that_its_caller_uses() -> None:
         ("\0vite/preload-helper.js", "\0vite/preload-helper.js", False),
     ],
 )
-def test_paths_lose_what_bundlers_write_before_them(path: str, short: str, in_app: bool) -> None:
+def test_paths_lose_the_prefixes_of_bundlers(path: str, short: str, in_app: bool) -> None:
     (found,) = frames.candidates(event(frame()))
     found.original = original(path=path)
     frames.replace_frames([found])
     assert (found.frame["filename"], found.frame["in_app"]) == (short, in_app)
 
 
-def test_many_frames_and_files_are_bounded() -> None:
+def test_the_numbers_of_frames_and_files_are_limited() -> None:
     many = [frame(filename=f"https://shop.example.com/{number}.js") for number in range(500)]
     found = frames.candidates(event(*many))
     assert [each.url for each in found] == [f"~/{number}.js" for number in range(499, 489, -1)]
     assert len(frames.candidates(event(*[frame() for _ in range(500)]))) == frames.MAX_FRAMES
 
 
-def test_why_a_frame_stays_minified_is_told() -> None:
+def test_a_frame_that_stays_minified_has_a_reason() -> None:
     images = [{"type": "sourcemap", "code_file": URL, "debug_id": SENT_DEBUG_ID}]
     (with_id,) = frames.candidates(event(frame(), debug_meta={"images": images}))
     (of_release,) = frames.candidates(event(frame(), release="r"))
@@ -169,7 +169,9 @@ FRAMES = st.lists(
 
 
 @given(FRAMES, ANYTHING, ANYTHING, ANYTHING)
-def test_any_event_is_read(sent: Any, release: Any, debug_meta: Any, threads: Any) -> None:
+def test_any_event_is_processed_without_an_error(
+    sent: Any, release: Any, debug_meta: Any, threads: Any
+) -> None:
     made: Any = {"platform": "node", "release": release, "debug_meta": debug_meta}
     made |= {"exceptions": [{"frames": sent}, 7], "threads": [threads], "frames": sent}
     found = frames.candidates(made)
@@ -179,7 +181,7 @@ def test_any_event_is_read(sent: Any, release: Any, debug_meta: Any, threads: An
     frames.set_file(made)
 
 
-def test_every_reason_is_explained() -> None:
+def test_the_document_explains_every_reason() -> None:
     document = " ".join((ROOT / "docs" / "source-maps.md").read_text().split())
     images = [{"type": "sourcemap", "code_file": URL, "debug_id": DEBUG_ID}]
     (plain,) = frames.candidates(event(frame(lineno=1, colno=250)))

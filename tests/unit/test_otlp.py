@@ -54,7 +54,7 @@ PATHS: dict[str, list[tuple[str | int, ...]]] = {
 @pytest.mark.parametrize("signal", ["logs", "traces"])
 @given(data=st.data())
 @fuzz.bounded(100)
-def test_any_bytes_are_read_or_refused(signal: Signal, data: st.DataObject) -> None:
+def test_any_bytes_are_parsed_or_refused(signal: Signal, data: st.DataObject) -> None:
     whole = bytearray(data.draw(st.sampled_from(STARTS)))
     for _ in range(data.draw(st.integers(0, 3))):
         if whole:
@@ -68,7 +68,7 @@ def test_any_bytes_are_read_or_refused(signal: Signal, data: st.DataObject) -> N
 @pytest.mark.parametrize("signal", ["logs", "traces"])
 @given(data=st.data())
 @fuzz.bounded(100)
-def test_any_value_in_any_place_costs_no_more_than_its_record(
+def test_an_invalid_value_anywhere_removes_at_most_its_own_record(
     signal: Signal, data: st.DataObject
 ) -> None:
     good = log(exception(), "a") if signal == "logs" else span(exception(), attributes=[])
@@ -83,7 +83,7 @@ def test_any_value_in_any_place_costs_no_more_than_its_record(
 
 
 def _with(owner: Any, path: tuple[str | int, ...], value: Any) -> Any:
-    """Put a value into a place, if there is still such a place."""
+    """Set the value at a path, if the path still exists."""
     if not path:
         return value
     if isinstance(owner, dict) or (isinstance(owner, list) and owner and path[0] == 0):
@@ -112,12 +112,12 @@ def test_a_value_is_the_same_in_both_forms(content: Any) -> None:
     assert value(decoded) == value(in_json) == content
 
 
-def test_bytes_are_no_text() -> None:
+def test_bytes_are_shown_by_their_number() -> None:
     decoded = Decoder().decode(bytes_field(7, b"\x00\x01"), schema.ANY_VALUE)
     assert value(decoded) == "(2 bytes)"
 
 
-def test_what_is_too_deep_is_left_out() -> None:
+def test_values_that_are_nested_too_deeply_are_left_out() -> None:
     content: Any = "a"
     for _ in range(MAX_DEPTH):
         content = [content]
@@ -141,7 +141,7 @@ def test_unknown_fields_are_skipped_and_known_ones_of_another_type_ignored() -> 
         *((1, "", "debug"), (0, "CRITICAL", "critical"), (0, "", "error")),
     ],
 )
-def test_levels(severity: int, text: str, level: str) -> None:
+def test_severities_are_mapped_to_levels(severity: int, text: str, level: str) -> None:
     record = TelemetryRecord(severity=severity, level=text, body="a")
     assert to_sdk_event(record)["level"].lower() == level
 
@@ -166,7 +166,7 @@ def test_a_url_is_made_of_its_parts() -> None:
 
 
 @pytest.mark.parametrize("text", ["--7", "-", "7-", "\u0663", "9" * 21])
-def test_a_text_that_is_no_number_is_none(text: str) -> None:
+def test_an_invalid_int_value_is_none(text: str) -> None:
     assert value({"intValue": text}) is None
 
 
@@ -185,7 +185,7 @@ def test_thousands_of_exceptions_of_a_span_take_little_memory() -> None:
 
 
 @pytest.mark.parametrize("as_json", [True, False])
-def test_what_many_records_share_is_read_once_and_bounded(as_json: bool) -> None:
+def test_shared_resources_and_scopes_are_read_once_and_bounded(as_json: bool) -> None:
     large = {f"large {number}": "x" * 5_000 for number in range(190)}
     one = {"resource": {"attributes": pairs({"service.name": "a", **large, "host.name": "b"})}}
     scopes = [{"scope": {"name": "n" * 5_000}, "logRecords": [log(exception())]}] * 300
@@ -196,11 +196,11 @@ def test_what_many_records_share_is_read_once_and_bounded(as_json: bool) -> None
     (first, *_), *_, (last, *_) = read_request(body, "logs", as_json, False).kept
     assert (len(last.scope), len(str(last.resource)) < 2 * MAX_SHARED) == (1_000, True)
     assert {"service.name": "a", "host.name": "b"}.items() <= last.resource.items()
-    said = "5 of 192 attributes are kept: together, they are too large"
-    assert first.problems == [{"field": "contexts.resource", "problem": said}]
+    problem = "5 of 192 attributes are kept: together, they are too large"
+    assert first.problems == [{"field": "contexts.resource", "problem": problem}]
 
 
-def test_what_exceptions_of_a_span_share_is_bounded() -> None:
+def test_attributes_that_exceptions_of_a_span_share_are_bounded() -> None:
     own = pairs({"query": "x" * MAX_SHARED, "small": "y"})
     several, alone = (
         read_request(
@@ -208,16 +208,16 @@ def test_what_exceptions_of_a_span_share_is_bounded() -> None:
         ).kept[0]
         for most in (2, 1)
     )
-    said = "1 of 2 attributes are kept: together, they are too large"
+    problem = "1 of 2 attributes are kept: together, they are too large"
     for record in several:
-        assert record.problems == [{"field": "attributes", "problem": said}]
+        assert record.problems == [{"field": "attributes", "problem": problem}]
         assert "query" not in record.attributes
         assert record.attributes["small"] == "y"
     assert len(alone[0].attributes["query"]) == MAX_SHARED
     assert alone[0].problems == []
 
 
-def test_a_span_does_not_give_its_exceptions_away() -> None:
+def test_an_exception_does_not_take_exception_attributes_of_its_span() -> None:
     of_span = pairs({"exception.stacktrace": "of another", "exception.type": "Another"})
     ((record,),) = read_request(
         spans(span({"exception.message": "a"}, attributes=of_span)), "traces", True, False

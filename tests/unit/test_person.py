@@ -60,7 +60,7 @@ def test_a_mention_is_replaced(text: str) -> None:
         ("12345", "error 12345"),
     ],
 )
-def test_what_is_no_mention_stays(value: str, text: str) -> None:
+def test_a_text_that_is_no_mention_is_kept(value: str, text: str) -> None:
     assert Person(value).without(text) == text
 
 
@@ -75,13 +75,15 @@ def test_what_is_no_mention_stays(value: str, text: str) -> None:
         ('a"b\\cdef', json.dumps('a"b\\cdef'), '"[Erased]"'),
     ],
 )
-def test_other_values_are_mentioned_as_well(value: str, text: str, clean: str) -> None:
+def test_mentions_of_ids_names_and_unicode_addresses_are_replaced(
+    value: str, text: str, clean: str
+) -> None:
     assert Person(value).without(text) == clean
     assert Person(value).is_near(text)
 
 
 @pytest.mark.parametrize("form", [ADA, quote(ADA, safe="")])
-def test_a_line_that_was_cut_within_a_mention_has_no_part_of_it(form: str) -> None:
+def test_a_mention_at_a_cut_end_of_a_line_is_replaced(form: str) -> None:
     person = Person(ADA)
     for cut in range(6, len(form)):
         text = "a" * 150 + " " + form[:cut]
@@ -90,7 +92,7 @@ def test_a_line_that_was_cut_within_a_mention_has_no_part_of_it(form: str) -> No
     assert person.without(form[:10]) == form[:10]  # a short text was not cut
 
 
-def test_a_text_that_errata_has_cut_within_a_mention_has_no_part_of_it() -> None:
+def test_a_mention_that_errata_has_cut_is_replaced() -> None:
     for cut in range(6, len(ADA)):
         text = f"is not a time: at {ADA[:cut]}…, b"
         assert Person(ADA).without(text) == "is not a time: at [Erased]…, b"
@@ -98,7 +100,7 @@ def test_a_text_that_errata_has_cut_within_a_mention_has_no_part_of_it() -> None
 
 
 @pytest.mark.parametrize("value", ["message", "python", "fingerprint", "context", "filename"])
-def test_an_event_can_be_read_after_a_person_with_the_name_of_a_field(value: str) -> None:
+def test_erasing_a_person_with_the_name_of_a_field_keeps_the_fields(value: str) -> None:
     event: Fields = {
         "message": f"{value} failed",
         "platform": "python",
@@ -128,13 +130,13 @@ def test_an_event_can_be_read_after_a_person_with_the_name_of_a_field(value: str
         ("a." * 250, "a."),
     ],
 )
-def test_a_text_full_of_marks_takes_little_time(value: str, part: str) -> None:
+def test_a_text_full_of_separators_takes_little_time(value: str, part: str) -> None:
     text = part * (500_000 // len(part))
     person = Person(value)
     assert cpu_s(lambda: (person.is_near(text), person.without(text)), 5) < 5
 
 
-def test_the_places_in_an_event_are_noted() -> None:
+def test_the_paths_of_erased_values_are_noted() -> None:
     event: Fields = {
         "message": f"mail {ADA}",
         "line": 3,
@@ -149,12 +151,12 @@ def test_the_places_in_an_event_are_noted() -> None:
         "extra": {"list": [None, True, {"deep": "[Erased]"}]},
     }
     assert noted == [
-        {"field": place, "rule": "erased"}
-        for place in ("message", "tags.[Erased]", "extra.list.2.deep")
+        {"field": path, "rule": "erased"}
+        for path in ("message", "tags.[Erased]", "extra.list.2.deep")
     ]
 
 
-def test_numbers_of_lines_and_of_errors_stay() -> None:
+def test_line_numbers_and_legacy_numbers_are_kept() -> None:
     event: Fields = {
         "line": 123456,
         "legacy": {"id": 123456, "level": None},
@@ -180,7 +182,9 @@ def test_numbers_of_lines_and_of_errors_stay() -> None:
         ("7", "7", False),
     ],
 )
-def test_whose_event_it_is(value: str, user: Any, same: bool) -> None:
+def test_the_user_of_an_event_is_compared_by_id_username_and_email(
+    value: str, user: Any, same: bool
+) -> None:
     assert Person(value).is_user({"context": {"user": user}}) is same
 
 

@@ -66,11 +66,11 @@ def test_lambda_polls_the_queues_of_webhooks_and_of_check_ins() -> None:
 def test_a_check_in_has_half_of_what_its_run_costs() -> None:
     read = AwsCall("GetItem", {"ConsistentRead": True})
     put = AwsCall("PutItem", {"TableName": "ProjectsTable", "Item": {"pk": {"S": "project#1"}}})
-    told = (Moment('{"check_ins": []}', {}), Spent(0.0, [read, put]))
+    reported = (Moment('{"check_ins": []}', {}), Spent(0.0, [read, put]))
     look = (Moment('{"look": []}', {}), Spent(0.0, [read, AwsCall("CreateSchedule", {}), put]))
     sent = Spent(0.0, [AwsCall("SendMessage", {})])
     cpu = {"check-in": 0.0, "check-in, worker": 0.0, "look": 0.0}
-    found = monitors.of_check_in(sent, [told, told, look], cpu)
+    found = monitors.of_check_in(sent, [reported, reported, look], cpu)
     # Each call is 5 ms of Lambda. The endpoint has 384 MB, the worker 512.
     second = prices.GB_SECOND["arm64"] / 1024
     assert {name: 1e6 * dollars for name, dollars in found.items()} == pytest.approx(

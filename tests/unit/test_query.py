@@ -1,4 +1,4 @@
-"""The grammar of searches: what it takes, and what it says of what it does not take."""
+"""The grammar of searches: which queries it accepts, and the errors of all others."""
 
 import string
 
@@ -43,7 +43,7 @@ def term(key: str, *pieces: str, negated: bool = False) -> Term:
         ('url:"a \\"b\\" *"', [term("url", 'a "b" ', "")]),
         ("url:https://x.io/a?b=c", [term("url", "https://x.io/a?b=c")]),
         ("tags[browser]:Firefox", [term("tags[browser]", "Firefox")]),
-        # A key that is none, and is meant as none, is the name of a tag.
+        # An unknown key that resembles no key is the name of a tag.
         ("browser:Firefox", [term("tags[browser]", "Firefox")]),
         ("!foo.bar:x*", [term("tags[foo.bar]", "x", "", negated=True)]),
         (r'!tags[a\] b]:"c d"', [term("tags[a] b]", "c d", negated=True)]),
@@ -55,7 +55,7 @@ def term(key: str, *pieces: str, negated: bool = False) -> Term:
         ('"is:open"', [term(TEXT, "is:open")]),
         ("first-seen:>2026-11-01", [term("first-seen", ">2026-11-01")]),
         ("last-seen:-24h", [term("last-seen", "-24h")]),
-        # Words with a colon that are no keys.
+        # Words with a colon that are not keys.
         ("ValueError: bad", [term(TEXT, "ValueError:"), term(TEXT, "bad")]),
         ("ValueError:bad", [term(TEXT, "ValueError:bad")]),
         ("app/views.py:42", [term(TEXT, "app/views.py:42")]),
@@ -66,7 +66,7 @@ def term(key: str, *pieces: str, negated: bool = False) -> Term:
         ("KeyError and or", [term(TEXT, "KeyError"), term(TEXT, "and"), term(TEXT, "or")]),
     ],
 )
-def test_a_query_has_these_terms(text: str, terms: list[Term]) -> None:
+def test_a_query_is_parsed_into_terms(text: str, terms: list[Term]) -> None:
     assert parse_terms(text) == tuple(terms)
     assert parse_terms(query_text(terms)) == tuple(terms)
 
@@ -106,7 +106,7 @@ def test_a_query_has_these_terms(text: str, terms: list[Term]) -> None:
         ("x" * (MAX_LENGTH + 2), "xx", "It may have 1,000 characters."),
     ],
 )
-def test_what_is_wrong_is_named_in_its_place(text: str, wrong: str, says: str) -> None:
+def test_an_invalid_term_is_refused_with_its_position(text: str, wrong: str, says: str) -> None:
     with pytest.raises(InvalidQueryError) as refused:
         parse_terms(text)
     error = refused.value
@@ -143,7 +143,7 @@ def _any_term(draw: st.DrawFn) -> Term:
 
 
 @given(st.lists(_any_term(), max_size=8))
-def test_what_is_printed_is_parsed_as_it_was(terms: list[Term]) -> None:
+def test_printed_terms_are_parsed_into_the_same_terms(terms: list[Term]) -> None:
     text = query_text(terms)
     if len(text) <= MAX_LENGTH:
         assert parse_terms(text) == tuple(terms)
@@ -157,7 +157,7 @@ _TOKENS = [*(f"{key}:" for key in KEYS), *'!"\\*[]:<>-', "tags[", " ", "a", "AND
     | st.lists(st.sampled_from(_TOKENS), max_size=30).map("".join)
     | st.text(string.printable, max_size=1_200)
 )
-def test_any_text_is_a_query_or_has_a_named_place(text: str) -> None:
+def test_any_text_is_a_query_or_an_error_with_a_position(text: str) -> None:
     terms: list[Term] = []
     refused = None
     try:
@@ -207,7 +207,7 @@ def test_a_star_stands_for_any_text(pattern: str, taken: list[str], refused: lis
     assert [found.matches(each) for each in refused] == [False] * len(refused)
 
 
-def test_a_text_with_stars_occurs_in_order() -> None:
+def test_the_parts_of_a_text_with_stars_must_occur_in_order() -> None:
     (found,) = parse_terms("Total*CART")
     assert found.is_in("shop total\nof cart")
     assert not found.is_in("cart total")

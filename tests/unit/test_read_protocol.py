@@ -15,12 +15,12 @@ from errata.protocol.ingest import FIELDS
 from errata.protocol.read import Filters, iso, parse_filters, to_cursor, to_event
 
 
-def test_an_empty_query_is_the_newest_fifty() -> None:
+def test_an_empty_query_has_the_limit_50() -> None:
     assert parse_filters({}) == Filters(limit=50)
 
 
 @given(st.integers(0, 2**48 - 1))
-def test_a_cursor_leads_back_to_its_event(at_ms: int) -> None:
+def test_a_cursor_is_parsed_into_its_event_id(at_ms: int) -> None:
     event_id = new_event_id(at_ms)
     assert parse_filters({"cursor": to_cursor(event_id)}).before == event_id
 
@@ -34,7 +34,7 @@ def test_a_time_is_read_to_the_millisecond(at: datetime) -> None:
 
 
 @given(st.dictionaries(st.sampled_from((*Filters.__slots__, "cursor")), st.text(max_size=20)))
-def test_a_query_is_understood_or_its_bad_parts_are_named(query: dict[str, str]) -> None:
+def test_a_query_is_parsed_or_its_invalid_parameters_are_named(query: dict[str, str]) -> None:
     try:
         parse_filters(query)
     except InvalidInputError as invalid:
@@ -68,7 +68,7 @@ def test_an_event_shows_every_field_of_the_contract_and_null_for_what_was_not_se
     assert not set(SDK_FIELDS) & set(event)
 
 
-def test_what_an_sdk_has_sent_is_beside_it() -> None:
+def test_an_event_of_an_sdk_also_shows_the_sdk_s_fields() -> None:
     event_id = new_event_id(1_795_341_600_000)
     sent: Any = {"message": "m", "level": "error", "fingerprint": "f", "grouping": "v2"}
     extra: Any = {"tags": {"a": "b"}, "exceptions": [{"type": "E"}], "grouped_by": "E"}
@@ -80,7 +80,7 @@ def test_what_an_sdk_has_sent_is_beside_it() -> None:
 
 
 @pytest.mark.parametrize("odd", [None, "1", True, -1, 10**20, 1.5])
-def test_a_time_of_receipt_that_is_none_is_that_of_the_id(odd: Any) -> None:
+def test_an_invalid_time_of_receipt_is_replaced_by_that_of_the_id(odd: Any) -> None:
     event = to_event("12", new_event_id(1_795_341_600_000), "i", {"received_at": odd})
     assert event["received_at"] == "2026-11-22T10:00:00.000Z"
 
@@ -101,14 +101,14 @@ def test_a_time_of_receipt_that_is_none_is_that_of_the_id(odd: Any) -> None:
         ("POST", {"x-api-key": "a", "authorization": "Bearer b"}, {}, "a"),
     ],
 )
-def test_the_first_place_that_holds_a_key_wins(
+def test_the_api_key_comes_from_the_first_header_or_parameter_that_has_one(
     method: str, headers: dict[str, str], query: dict[str, str], key: str | None
 ) -> None:
     assert presented(method, headers, query) == key
 
 
 @given(st.integers())
-def test_any_number_of_milliseconds_is_a_time(at_ms: int) -> None:
+def test_any_number_of_milliseconds_is_shown_as_a_valid_time(at_ms: int) -> None:
     shown = datetime.fromisoformat(iso(at_ms))
     if FIRST_MS <= at_ms <= LAST_MS:
         assert round(shown.timestamp() * 1000) == at_ms

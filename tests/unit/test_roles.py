@@ -13,7 +13,7 @@ MANAGED = {
     "AWSLambdaBasicExecutionRole": _LOGS,
     "AWSLambdaDynamoDBExecutionRole": _LOGS
     | {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
-    # It tells the names of streams; it takes no resource.
+    # It lists the names of streams, and cannot be limited to a resource.
     | {"dynamodb:ListStreams"},
     "AWSLambdaSQSQueueExecutionRole": _LOGS
     | {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"},
@@ -41,7 +41,7 @@ def test_each_function_has_a_role_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_what_a_managed_policy_allows_everywhere_is_denied_but_on_its_own(function: str) -> None:
+def test_actions_of_managed_policies_are_denied_except_on_own_resources(function: str) -> None:
     own = {
         "logs": [function.removesuffix("Function") + "Logs", "Arn"],
         "dynamodb": ["EventsTable", "StreamArn"],
@@ -56,14 +56,14 @@ def test_what_a_managed_policy_allows_everywhere_is_denied_but_on_its_own(functi
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_no_function_may_do_anything_to_everything(function: str) -> None:
+def test_no_policy_allows_all_actions_or_all_resources(function: str) -> None:
     for policy in roles()[function]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             assert "*" not in (statement.get("Resource"), statement.get("Action"))
 
 
 def _denials(role: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Each action that is denied everywhere but on a resource, with that resource."""
+    """Yield each action that is denied everywhere except on a resource, with that resource."""
     for policy in role["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             if statement.get("Effect") == "Deny":

@@ -1,4 +1,4 @@
-"""What is taken for a secret, what is not, and what looking for secrets costs."""
+"""What is replaced as a secret, what is not, and what the search for secrets costs."""
 
 import copy
 import json
@@ -77,12 +77,12 @@ def test_the_value_of_a_secret_s_name_is_replaced(name: str) -> None:
         ),
     ],
 )
-def test_other_names_are_plain(name: str) -> None:
+def test_the_value_of_an_ordinary_name_is_kept(name: str) -> None:
     assert kind(name) is Kind.PLAIN
     assert scrubbed({name: "value"}) == {name: "value"}
 
 
-def test_numbers_that_count_tokens_stay() -> None:
+def test_numbers_of_tokens_are_kept() -> None:
     assert scrubbed({"max_tokens": 512, "tokens": "abc"}) == {"max_tokens": 512, "tokens": FILTERED}
 
 
@@ -109,11 +109,11 @@ def test_numbers_that_count_tokens_stay() -> None:
         "shop@1.2.3+4567 libstdc++.so.6.0.33 10.0.0.1:5432 [::1]:443",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_texts_without_secrets_are_kept(text: str) -> None:
     assert scrubbed(text) == text
 
 
-def test_what_was_scrubbed_is_noted_by_path_and_rule() -> None:
+def test_replacements_are_noted_by_path_and_rule() -> None:
     text, secret = BY_FORM["github"]
     fields: dict[str, Any] = {
         "message": text,
@@ -163,7 +163,7 @@ def test_huge_numbers_are_no_payment_cards(number: int | float) -> None:
     assert scrubbed({"a": number, "token": 1234}) == {"a": number, "token": FILTERED}
 
 
-def test_an_entry_whose_key_is_null_has_its_name() -> None:
+def test_an_entry_with_a_null_key_is_scrubbed_by_its_name() -> None:
     assert scrubbed({"key": None, "name": "token", "value": "x"})["value"] == FILTERED
 
 
@@ -229,7 +229,7 @@ def recorded() -> Iterator[tuple[str, Any]]:
 EXPECTED = [("4 KB", "context.frames.0.vars.cookie", "name")]
 
 
-def test_hardly_anything_in_real_events_is_taken_for_a_secret() -> None:
+def test_only_a_known_cookie_is_replaced_in_recorded_events() -> None:
     noted = []
     events = 0
     for name, event in recorded():

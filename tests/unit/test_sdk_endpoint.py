@@ -36,7 +36,7 @@ def test_dsns_name_the_endpoint_in_force() -> None:
     assert found == chosen
 
 
-def test_the_url_is_open_to_all_and_to_this_function_alone() -> None:
+def test_everybody_may_call_the_function_but_only_through_its_url() -> None:
     (url,) = of_type("AWS::Lambda::Url", "SdkEndpointUrl").values()
     function = {"Ref": "Function"}
     assert (url["AuthType"], url["TargetFunctionArn"]) == ("NONE", function)
@@ -50,7 +50,7 @@ def test_the_url_is_open_to_all_and_to_this_function_alone() -> None:
     } == {"lambda:InvokeFunctionUrl": ("NONE", None), "lambda:InvokeFunction": (None, True)}
 
 
-def test_browsers_may_send_to_the_url_what_they_may_send_to_the_api() -> None:
+def test_the_url_allows_the_cors_headers_of_the_api_except_idempotency_key() -> None:
     (url,) = of_type("AWS::Lambda::Url", "SdkEndpointUrl").values()
     (api,) = of_type("AWS::Serverless::Api").values()
     paths = api["DefinitionBody"]["paths"]
@@ -62,7 +62,7 @@ def test_browsers_may_send_to_the_url_what_they_may_send_to_the_api() -> None:
     assert url["Cors"]["AllowOrigins"] == ["*"]
 
 
-def test_the_function_reserves_concurrency_only_if_the_deployment_says_how_much() -> None:
+def test_the_function_reserves_concurrency_only_if_the_parameter_is_set() -> None:
     template = load(ROOT_STACK)
     assert template["Parameters"]["SdkConcurrency"]["Default"] == ""
     chosen = ["HasSdkConcurrency", {"Ref": "SdkConcurrency"}, {"Ref": "AWS::NoValue"}]

@@ -22,7 +22,7 @@ EVENT = {
 }
 
 
-def test_it_has_what_broke_and_where_the_most_telling_first() -> None:
+def test_the_search_text_has_title_culprit_causes_and_frames_in_this_order() -> None:
     assert search_text(EVENT).split("\n") == [
         "ValueError: bad price",
         "shop.cart in total",
@@ -35,7 +35,7 @@ def test_it_has_what_broke_and_where_the_most_telling_first() -> None:
     ]
 
 
-def test_it_is_bounded_in_bytes_and_ends_with_a_whole_line() -> None:
+def test_the_search_text_is_bounded_in_bytes_and_ends_with_a_whole_line() -> None:
     frames = [
         {"function": f"é{n}" * 40, "filename": f"f{n}.py", "in_app": True} for n in range(200)
     ]
@@ -48,7 +48,7 @@ def test_it_is_bounded_in_bytes_and_ends_with_a_whole_line() -> None:
     }
 
 
-def test_the_root_cause_is_there_however_long_the_rest() -> None:
+def test_the_root_cause_is_kept_if_the_rest_is_too_long() -> None:
     long = {name: name * 300 for name in ("message", "transaction", "logger")}
     chain: list[dict[str, Any]] = [{"type": f"Error{n}", "value": "v" * 300} for n in range(20)]
     chain[-1]["frames"] = [{"function": name, "in_app": True} for name in ("checkout", "total")]
@@ -56,7 +56,7 @@ def test_the_root_cause_is_there_however_long_the_rest() -> None:
         {**EVENT, **long, "exceptions": [{"type": "KeyError", "value": "'sku'"}, *chain]}
     )
     assert "\nKeyError: 'sku'\n" in text
-    # What does not fit leaves room to shorter parts.
+    # A part that does not fit leaves its space to shorter ones.
     assert "logger" not in text
     assert text.endswith("\ncheckout")
     assert len(text.encode()) <= MAX_TEXT
@@ -84,12 +84,12 @@ def test_a_trace_that_is_a_text_has_its_causes() -> None:
     assert "java.io.IOException: disk full" in search_text({**event, "stack_trace": java})
 
 
-def test_any_form_is_taken() -> None:
+def test_an_event_of_any_form_has_a_search_text() -> None:
     hostile = {"exceptions": [1, {"frames": 3, "value": {}}], "frames": "x", "message": None}
     assert search_text(hostile).split("\n")[0] == "(no message)"
     assert search_text({"message": "a\n b\t c", "file": "cart.py"}) == "a\ncart.py\na b c"
 
 
-def test_numbers_are_no_words() -> None:
+def test_numbers_do_not_count_as_words() -> None:
     assert same_words("user 1 not found", "user 4711 not found")
     assert not same_words("user 1 not found", "order 1 not found")

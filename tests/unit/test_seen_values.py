@@ -48,11 +48,11 @@ def test_the_values_of_an_event_are_those_that_people_search_for() -> None:
 
 
 @pytest.mark.parametrize("context", [None, [], {"user": None}, {"user": []}, {"user": {"id": ""}}])
-def test_what_is_missing_or_of_another_form_is_left_out(context: Any) -> None:
+def test_missing_and_invalid_values_are_left_out(context: Any) -> None:
     assert searchable({"context": context, "tags": ["a"], "url": None, "logger": ["x"]}) == []
 
 
-def test_a_long_value_is_its_beginning_and_a_hash() -> None:
+def test_a_long_value_is_shortened_to_its_beginning_and_a_hash() -> None:
     long, other = "é" * 150, "é" * 149 + "è"
     assert short_value("é" * 100) == "é" * 100
     assert len(short_value(long).encode()) <= 200
@@ -95,7 +95,7 @@ def test_a_key_has_at_most_two_hundred_values_and_all_tags_together_as_many() ->
     assert tags.cut_keys() == ["tags"]
 
 
-def test_a_full_filter_takes_no_more_and_seldom_takes_a_value_for_a_known_one() -> None:
+def test_a_full_filter_adds_nothing_and_an_almost_full_one_misses_few_values() -> None:
     seen = SeenValues()
     found = sum(len(add(seen, known([(f"k{n % 40}", f"{n}")]))) for n in range(2_000))
     assert 250 < found < 300
@@ -112,7 +112,7 @@ def test_a_full_filter_takes_no_more_and_seldom_takes_a_value_for_a_known_one() 
     assert missed <= 500 / 64
 
 
-def test_a_full_filter_takes_releases_up_to_their_own_limit() -> None:
+def test_a_full_filter_adds_releases_up_to_their_own_limit() -> None:
     seen = SeenValues()
     add(seen, known([(f"k{n % 40}", f"{n}") for n in range(2_000)]))
     found = add(seen, {("release", f"{n}"): True for n in range(1_000)})

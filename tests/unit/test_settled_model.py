@@ -1,4 +1,4 @@
-"""However events are divided into batches, one simple rule says which opens a settled issue."""
+"""A simple model predicts which events open a settled issue, however batches divide them."""
 
 import random
 from dataclasses import replace
@@ -75,7 +75,7 @@ class Digest:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_what_opens_a_settled_issue(seed: int) -> None:
+def test_digest_opens_settled_issues_by_the_events_that_the_model_predicts(seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(12):
         digest, at_ms = Digest(), START_MS

@@ -1,4 +1,4 @@
-"""How many distinct users: within the error that the sketch states."""
+"""The estimated number of users is within the stated error."""
 
 import random
 import zlib
@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 from errata.models.sketch import STANDARD_ERROR, add, estimate
 
 
-def crowd(size: int, seed: int) -> list[str]:
+def users(size: int, seed: int) -> list[str]:
     return [f"id:{number}" for number in random.Random(seed).sample(range(10**9), size)]
 
 
-def test_nobody_is_nobody() -> None:
+def test_an_empty_sketch_counts_no_users() -> None:
     assert estimate(b"") == 0
     assert add(b"", []) == b""
 
 
 @pytest.mark.parametrize("size", range(1, 11))
-def test_a_handful_is_exact(size: int) -> None:
-    exact = [estimate(add(b"", crowd(size, seed))) == size for seed in range(50)]
+def test_up_to_ten_users_are_counted_almost_always_exactly(size: int) -> None:
+    exact = [estimate(add(b"", users(size, seed))) == size for seed in range(50)]
     assert sum(exact) >= 45
 
 
 @pytest.mark.parametrize("size", [100, 1_000, 1_400, 3_000, 20_000])
-def test_a_crowd_is_within_the_stated_error(size: int) -> None:
-    errors = [estimate(add(b"", crowd(size, seed))) / size - 1 for seed in range(24)]
+def test_larger_numbers_are_within_the_stated_error(size: int) -> None:
+    errors = [estimate(add(b"", users(size, seed))) / size - 1 for seed in range(24)]
     assert abs(sum(errors) / len(errors)) < STANDARD_ERROR
     # Of a normal distribution 95.4 % lie within two standard errors, 99.99 % within four.
     assert sum(abs(error) < 2 * STANDARD_ERROR for error in errors) >= 20
@@ -35,7 +35,7 @@ def test_a_crowd_is_within_the_stated_error(size: int) -> None:
 
 
 @given(st.lists(st.text(), max_size=30), st.randoms())
-def test_neither_order_nor_repetition_nor_batches_matter(
+def test_order_repetition_and_batches_do_not_change_the_sketch(
     identities: list[str], chance: random.Random
 ) -> None:
     whole = add(b"", identities)
@@ -50,13 +50,13 @@ def test_neither_order_nor_repetition_nor_batches_matter(
     assert piecewise == whole == b"" or zlib.decompress(piecewise) == zlib.decompress(whole)
 
 
-def test_what_is_known_already_changes_nothing() -> None:
+def test_known_users_do_not_change_the_sketch() -> None:
     sketch = add(b"", ["id:1", "id:2"])
     assert add(sketch, ["id:2", "id:1"]) is sketch
 
 
-def test_it_stays_small() -> None:
-    assert len(add(b"", crowd(100_000, 1))) < 512
+def test_a_sketch_of_100_000_users_has_less_than_512_bytes() -> None:
+    assert len(add(b"", users(100_000, 1))) < 512
 
 
 def test_any_text_is_an_identity() -> None:

@@ -34,7 +34,7 @@ from errata.models.slug import MAX_SLUG, is_slug, numbered, parse_short_id, shor
         ("org#3#slugs", "org-3-slugs"),
     ],
 )
-def test_a_name_makes_a_slug(name: str, slug: str) -> None:
+def test_a_name_is_converted_to_a_slug(name: str, slug: str) -> None:
     assert slugify(name) == slug
 
 
@@ -42,7 +42,7 @@ def test_a_name_makes_a_slug(name: str, slug: str) -> None:
 @example("\u0130\u212a\u017f\u00b2")
 @example("\ud800")
 @example("1" * 45 + "\u0301-")
-def test_every_name_makes_a_slug(name: str) -> None:
+def test_any_name_is_converted_to_a_valid_slug(name: str) -> None:
     slug = slugify(name)
     assert is_slug(slug)
     assert slugify(slug) == slug
@@ -56,7 +56,7 @@ def test_a_slug_with_a_suffix_is_a_slug(name: str, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("slug", ["a", "shop", "shop-2", "2-shop", "a--b", "x" * 40, "0x"])
-def test_what_may_be_a_slug(slug: str) -> None:
+def test_a_valid_slug_is_accepted(slug: str) -> None:
     assert is_slug(slug)
 
 
@@ -64,7 +64,7 @@ def test_what_may_be_a_slug(slug: str) -> None:
     "text",
     ["", "42", "Shop", "-a", "a-", "-", "a_b", "a b", "a\n", "1\n", "x" * 41, "\u017fhop", "²"],
 )
-def test_what_may_not(text: str) -> None:
+def test_an_invalid_slug_is_refused(text: str) -> None:
     assert not is_slug(text)
 
 
@@ -103,7 +103,7 @@ def test_short_ids_and_numbers_are_read_in_any_case(
 
 
 @given(st.text(max_size=60), st.integers(1, 10**10 - 1))
-def test_every_short_id_is_read_as_what_it_is(name: str, number: int) -> None:
+def test_every_short_id_is_parsed_into_its_slug_and_number(name: str, number: int) -> None:
     slug = slugify(name)
     made = short_id(slug, number)
     assert made

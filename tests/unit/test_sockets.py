@@ -1,4 +1,4 @@
-"""The ban itself."""
+"""The ban on sockets in unit tests."""
 
 import socket
 import urllib.request
@@ -7,7 +7,7 @@ import pytest
 from pytest_socket import SocketBlockedError
 
 
-def test_a_unit_test_cannot_reach_anybody() -> None:
+def test_a_unit_test_cannot_open_a_socket() -> None:
     # The ban warns as well, and a warning is an error here.
     with pytest.raises((SocketBlockedError, UserWarning), match="socket"):
         socket.socket()

@@ -1,4 +1,4 @@
-"""Compiled maps: what they say of a position is what the source map says."""
+"""A compiled map gives the same original positions as its source map."""
 
 import json
 import zlib
@@ -32,7 +32,7 @@ def look_up(content: bytes, line: int, column: int) -> Original | None:
 
 
 def expected(of: list[Mapping], line: int, column: int) -> tuple[Any, ...] | None:
-    """The mapping at a position, or else the last one before it in its line."""
+    """Return the mapping at a position, or else the last one before it in its line."""
     here = sorted((each for each in of if each[0] == line), key=lambda each: each[1])
     exact = [each for each in here if each[1] == column]
     before = [each for each in here if each[1] < column]
@@ -54,7 +54,9 @@ SEGMENT = st.tuples(st.integers(0, 3), st.integers(0, 40)).flatmap(
 
 
 @given(st.lists(SEGMENT, max_size=60), st.integers(0, 4), st.integers(0, 45))
-def test_a_position_leads_where_the_map_says(of: list[Mapping], line: int, column: int) -> None:
+def test_a_position_is_looked_up_as_in_the_source_map(
+    of: list[Mapping], line: int, column: int
+) -> None:
     content = compile_map(parse_map(source_map(of, SOURCES))).content
     found = look_up(content, line, column)
     assert (found and (found.source, found.line, found.column, found.name)) == expected(
@@ -90,8 +92,8 @@ def test_a_map_in_sections_is_read() -> None:
     nested = {"version": 3, "sections": [{"offset": {"line": 5, "column": 0}, "map": whole}]}
     for sections, first in ((whole, 0), (nested, 5)):
         content = compile_map(parse_map(json.dumps(sections).encode())).content
-        places = ((0, 4), (1, 2), (1, 14), (2, 2))
-        found = [look_up(content, first + line, column) for line, column in places]
+        positions = ((0, 4), (1, 2), (1, 14), (2, 2))
+        found = [look_up(content, first + line, column) for line, column in positions]
         assert [each and (each.source, each.path, each.line) for each in found] == [
             (0, "a.ts", 7),
             (0, "a.ts", 8),
@@ -111,10 +113,13 @@ def test_a_line_out_of_order_is_sorted() -> None:
     ]
 
 
-def test_the_function_around_a_position_is_told() -> None:
+def test_the_function_around_a_position_is_found() -> None:
     starts = [FunctionStart(1, 2, "Cart.add"), FunctionStart(1, 8, "<anonymous>")]
     starts += [FunctionStart(2, 0, "Cart.add"), FunctionStart(3, 0, "")]
-    of = [(0, at, 0, *place) for at, place in enumerate([(0, 5), (1, 2), (1, 9), (2, 4), (3, 1)])]
+    of = [
+        (0, at, 0, *position)
+        for at, position in enumerate([(0, 5), (1, 2), (1, 9), (2, 4), (3, 1)])
+    ]
     content = compile_map(parse_map(source_map(of, SOURCES)), lambda _path, _text: starts).content
     found = [look_up(content, 0, column) for column in range(5)]
     assert [each and each.function for each in found] == [
@@ -187,12 +192,12 @@ ROOTED = {
         (broken(sections=[{"offset": {"line": True, "column": 0}, "map": {}}]), "invalid line"),
     ],
 )
-def test_what_is_no_source_map_is_refused_with_the_reason(content: bytes, why: str) -> None:
+def test_an_invalid_source_map_is_refused_with_a_reason(content: bytes, why: str) -> None:
     with pytest.raises(SourceMapError, match=why):
         compile_map(parse_map(content))
 
 
-def test_sections_are_in_order_and_do_not_overlap_and_nest_only_so_deep() -> None:
+def test_sections_that_are_unordered_overlapping_or_too_deep_are_refused() -> None:
     inner = json.loads(source_map([(0, 4, 0, 7, 1), (9, 0, 0, 0, 0)], SOURCES))
     two = [{"offset": {"line": at, "column": 0}, "map": inner} for at in (5, 3)]
     with pytest.raises(SourceMapError, match="not in order"):
@@ -207,7 +212,7 @@ def test_sections_are_in_order_and_do_not_overlap_and_nest_only_so_deep() -> Non
 
 @fuzz.bounded(60)
 @given(st.text("ABCDgh+/,;1", max_size=40), st.binary(max_size=30))
-def test_any_text_is_read_or_refused(text: str, content: bytes) -> None:
+def test_any_text_is_parsed_or_refused(text: str, content: bytes) -> None:
     for each in (broken(mappings=text), content):
         try:
             found = compile_map(parse_map(each)).content

@@ -1,10 +1,10 @@
-"""Stack traces as the languages print them, and whatever else a text may hold.
+"""Stack traces as the languages print them, and any other texts.
 
 `traces/*.txt` of Python, JavaScript, PHP and Java are what Python 3.13, Node 20, PHP 8.2 and Java
 17 wrote, with their paths made the same; those of Ruby, Go, .NET, browsers and AWS Lambda follow
 their documentation.
-`traces/*.frames` is what is to be read from them, innermost frame first, `-` before what is not the
-application's.
+`traces/*.frames` has the expected frames, the innermost one first, with `-` before those that are
+not in-app.
 """
 
 import gc
@@ -33,8 +33,8 @@ def render(trace: Trace) -> Iterator[str]:
     for exception in trace.exceptions:
         yield f"{exception.relation or trace.language}: {exception.title}".rstrip()
         for frame in exception.frames:
-            place = ":".join(str(part) for part in (frame.line, frame.column) if part is not None)
-            yield f"{' ' if frame.in_app else '-'} {frame.file} {place} {frame.function}".rstrip()
+            at = ":".join(str(part) for part in (frame.line, frame.column) if part is not None)
+            yield f"{' ' if frame.in_app else '-'} {frame.file} {at} {frame.function}".rstrip()
             yield from ("      " + line for line in frame.source.splitlines())
 
 
@@ -45,7 +45,7 @@ def parsed(text: str) -> Trace:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_a_trace_is_read_frame_by_frame(name: str) -> None:
+def test_a_trace_is_parsed_frame_by_frame(name: str) -> None:
     trace = parsed(TEXTS[name])
     assert trace.language == name.partition("-")[0]
     assert list(render(trace)) == (TRACES / f"{name}.frames").read_text().splitlines()
@@ -132,7 +132,7 @@ def test_a_line_in_an_unusual_form_is_a_frame(line: str, frame: Frame) -> None:
     assert parsed(line).exceptions[0].frames == (frame,)
 
 
-def test_php_names_a_closure_by_its_place() -> None:
+def test_a_closure_of_php_is_named_by_its_line() -> None:
     text = "#0 /app/a.php(3): {closure:Acme\\Shop::run():12}('x')\n#1 /app/b.php(4): f()\n"
     frames = parsed(text).exceptions[0].frames
     assert [(frame.file, frame.line, frame.function) for frame in frames] == [
@@ -149,7 +149,7 @@ def test_a_message_may_quote_a_shorter_trace_of_another_language() -> None:
     assert trace.exceptions[0].title == "Error: Command failed: python a.py"
 
 
-def test_signs_that_hide_a_name_are_left_out() -> None:
+def test_invisible_characters_in_a_name_are_removed() -> None:
     frame = parsed('File "/app/\u202egnp.a\x00.py", line 1, in f').exceptions[0].frames[0]
     assert frame.file == "/app/gnp.a.py"
 
@@ -171,7 +171,7 @@ def test_the_exceptions_that_are_shown_last_lose_their_frames_first() -> None:
     assert len(many.exceptions) == MAX_EXCEPTIONS
 
 
-def test_a_line_that_is_too_long_is_no_frame_but_may_be_a_title() -> None:
+def test_an_overlong_line_is_no_frame_but_may_be_a_title() -> None:
     assert parse_trace(f'File "/app/{"a" * MAX_LINE}.py", line 1, in f') is None
     assert parse_trace(f"at f (/{'a' * (MAX_LINE - 13)}:123:456)") is None
     title = parsed(PYTHON.replace("no", "o" * MAX_LINE * 2)).exceptions[0].title
@@ -197,7 +197,9 @@ PIECES = st.one_of(
     st.lists(st.tuples(PIECES, st.sampled_from(["\n", "\r\n", "\r", "", " "])), max_size=60),
     st.integers(1, 10),
 )
-def test_no_text_raises_nor_grows(pieces: list[tuple[str, str]], times: int) -> None:
+def test_any_text_is_parsed_without_an_error_and_does_not_grow(
+    pieces: list[tuple[str, str]], times: int
+) -> None:
     text = "".join(part + end for part, end in pieces) * times
     trace = parse_trace(text)
     if trace is None:
@@ -206,14 +208,14 @@ def test_no_text_raises_nor_grows(pieces: list[tuple[str, str]], times: int) -> 
     assert trace.exceptions[0].relation == ""
     frames = [frame for exception in trace.exceptions for frame in exception.frames]
     assert 1 <= len(frames) <= MAX_FRAMES
-    said = [part for each in frames for part in (each.file, each.function, each.source)]
-    said += [exception.title for exception in trace.exceptions]
-    assert sum(map(len, said)) <= len(text) + 20 * len(frames)
-    assert not any(ord(sign) < 32 and sign not in "\t\n" for part in said for sign in part)
+    texts = [part for each in frames for part in (each.file, each.function, each.source)]
+    texts += [exception.title for exception in trace.exceptions]
+    assert sum(map(len, texts)) <= len(text) + 20 * len(frames)
+    assert not any(ord(sign) < 32 and sign not in "\t\n" for part in texts for sign in part)
 
 
 def calls(text: str) -> int:
-    """How often reading a text calls a function, be it Python's or C's."""
+    """Count the calls of functions, of Python and of C, while a text is parsed."""
     count = 0
 
     def profile(_frame: FrameType, event: str, _argument: object) -> None:
@@ -244,7 +246,7 @@ def calls(text: str) -> int:
     ],
     ids=lambda lines: lines[0][:30],
 )
-def test_twice_the_text_is_twice_the_work_and_no_more(lines: list[str]) -> None:
+def test_twice_the_text_takes_at_most_about_twice_the_calls(lines: list[str]) -> None:
     block = "\n".join(lines) + "\n"
     times = 400 // len(lines)
     once, twice = calls(block * times), calls(block * times * 2)
@@ -260,6 +262,6 @@ def test_a_long_line_takes_little_time(unit: str) -> None:
     assert cpu_s(lambda: parse_trace(line * 20), 0.5) < 0.5
 
 
-def test_a_text_of_more_lines_than_are_read_is_no_more_work() -> None:
+def test_lines_beyond_the_maximum_take_no_further_calls() -> None:
     line = "\tat com.acme.A.f(A.java:1)\n"
     assert calls(line * MAX_LINES * 2) == calls(line * (MAX_LINES + 1))

@@ -73,13 +73,13 @@ def test_any_other_header_is_refused(header: str) -> None:
     assert not verified(header)
 
 
-def test_a_timestamp_is_digits_alone() -> None:
-    # Only who knows the secret can sign this; it must not be an error of ours.
+def test_a_timestamp_must_be_digits() -> None:
+    # Only somebody with the secret can sign this. It must still be refused, and not fail.
     signature = hmac.digest(SECRET.encode(), f"{AT_S}x.{BODY}".encode(), "sha256").hex()
     assert not verified(f"t={AT_S}x,v1={signature}")
 
 
-def test_a_signature_is_of_one_body_and_one_secret() -> None:
+def test_a_signature_is_valid_for_one_body_and_one_secret() -> None:
     header = f"t={AT_S},v1={GOOD}"
     assert not verified(header, BODY.encode() + b" ")
     assert not verified(header, b"\xff")
@@ -87,10 +87,10 @@ def test_a_signature_is_of_one_body_and_one_secret() -> None:
 
 
 @pytest.mark.parametrize("secret", ["", " "])
-def test_nobody_signs_without_a_secret(secret: str) -> None:
+def test_an_empty_secret_accepts_no_signature(secret: str) -> None:
     assert not verified(stripe_signature(BODY, secret, AT_S), secret=secret)
 
 
 @pytest.mark.parametrize(("age", "accepted"), [(-3_600, True), (300, True), (301, False)])
-def test_a_signature_is_good_for_five_minutes(age: int, accepted: bool) -> None:
+def test_a_signature_is_valid_for_five_minutes(age: int, accepted: bool) -> None:
     assert verified(f"t={AT_S},v1={GOOD}", age=age) is accepted

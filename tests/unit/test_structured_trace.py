@@ -11,7 +11,7 @@ from tests.support import sdk_events
 
 
 def parsed(*exceptions: dict[str, Any]) -> list[str]:
-    """The titles of parsed exceptions. They are passed in the order in which SDKs send them."""
+    """Return the titles of exceptions. Pass these in the order in which SDKs send them."""
     found = structured.exceptions({"exceptions": [*exceptions]})
     return [f"{each.relation} {each.title}".strip() for each in found]
 
@@ -22,7 +22,7 @@ def raised(kind: str, number: int | None = None, parent: int | None = None, **mo
     return {"type": kind, "mechanism": {"type": "generic", **known, **more}}
 
 
-def test_the_exception_that_was_raised_last_comes_first_and_leads_to_its_causes() -> None:
+def test_the_exception_that_was_raised_last_comes_first_then_its_causes() -> None:
     assert parsed({"type": "A"}, {"type": "B", "value": "b"}, {"value": "c"}) == [
         "c",
         "caused by B: b",
@@ -47,12 +47,12 @@ def test_the_numbers_of_a_tree_are_followed() -> None:
     ]
 
 
-def test_causes_of_javascript() -> None:
+def test_a_cause_of_javascript_follows_its_error() -> None:
     errors = [raised("A", 1, 0, source="cause"), raised("B", 0)]
     assert parsed(*errors) == ["B", "caused by A"]
 
 
-def test_a_tree_that_bites_its_tail_is_parsed_once() -> None:
+def test_exceptions_whose_parent_ids_form_a_cycle_are_parsed_once() -> None:
     ring = [raised("A", 0, 1), raised("B", 1, 0), raised("Self", 2, 2), raised("Lost", 3, 9)]
     assert sorted(each.rpartition(" ")[2] for each in parsed(*ring)) == ["A", "B", "Lost", "Self"]
 
@@ -73,13 +73,13 @@ def test_frames_come_innermost_first_with_the_code_around_them() -> None:
     assert frame.variables["item"] == "'chair'"
 
 
-def test_frames_without_an_exception_stand_for_themselves() -> None:
+def test_frames_without_an_exception_are_a_trace_without_a_title() -> None:
     (trace,) = structured.exceptions({"frames": [sdk_events.FLASK, sdk_events.TOTAL]})
     assert trace.title == ""
     assert [frame.function for frame in trace.frames] == ["total", "dispatch_request"]
 
 
-def test_what_a_frame_is_called_where_it_has_no_file_or_no_function() -> None:
+def test_a_frame_without_a_file_or_function_is_named_by_other_fields() -> None:
     frames = [
         {"package": "libc.so.6", "instruction_addr": "0x7f3c"},
         {"module": "shop.Cart", "function": "total", "platform": "java", "filename": "Cart.java"},
@@ -95,7 +95,7 @@ def test_what_a_frame_is_called_where_it_has_no_file_or_no_function() -> None:
     ]
 
 
-def test_the_innermost_frames_are_kept_of_very_many() -> None:
+def test_only_the_innermost_frames_of_a_deep_trace_are_kept() -> None:
     deep = [{"filename": "a.py", "lineno": n} for n in range(structured.MAX_FRAMES + 10)]
     (trace,) = structured.exceptions({"exceptions": [{"type": "RecursionError", "frames": deep}]})
     assert [trace.frames[0].line, trace.frames[-1].line] == [structured.MAX_FRAMES + 9, 10]
@@ -122,7 +122,7 @@ anything = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(("exceptions", "frames", "threads")), anything))
-def test_anything_may_stand_in_any_place(event: dict[str, Any]) -> None:
+def test_any_value_in_any_field_raises_nothing(event: dict[str, Any]) -> None:
     for trace in structured.exceptions(event):
         assert isinstance(trace.title, str)
         assert all(isinstance(frame.file, str) for frame in trace.frames)

@@ -42,7 +42,7 @@ def sized_item(fields: Event, access: Access = ACCESS) -> TypedItem | None:
 
 
 @given(sent)
-def test_a_tally_counts_as_its_event_does_and_takes_one_write_unit(fields: Any) -> None:
+def test_a_tally_has_the_counted_fields_of_its_event_in_one_write_unit(fields: Any) -> None:
     item = sized_item(fields)
     if item is None:
         return
@@ -56,7 +56,7 @@ def test_a_tally_counts_as_its_event_does_and_takes_one_write_unit(fields: Any) 
         assert (tally.fields.get(name) or "") == (whole.get(name) or "")
 
 
-def test_a_usual_event_fits() -> None:
+def test_the_tally_of_a_recorded_event_has_its_title_culprit_and_tags() -> None:
     for sent in envelopes():
         envelope = parse_envelope(sent)
         submission = SdkSubmission(envelope, envelope.events[0], "198.51.100.7")

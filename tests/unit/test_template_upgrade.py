@@ -121,14 +121,14 @@ def of_attribute(resources: Resources) -> None:
         (of_resource("UserPoolDomain", "Condition", "HasDomain"), "UserPoolDomain: Condition"),
     ],
 )
-def test_what_is_lost_is_named(change: Change, lost: str) -> None:
+def test_a_loss_is_named(change: Change, lost: str) -> None:
     after = copy.deepcopy(before())
     change(after)
     (found,) = losses(before(), after)
     assert found.startswith(lost)
 
 
-def test_what_loses_nothing_passes() -> None:
+def test_changes_that_lose_nothing_pass() -> None:
     after = copy.deepcopy(before())
     drop_indexes(1)(after)
     put("WebhookQueue", "VisibilityTimeout", 200)(after)

@@ -65,7 +65,7 @@ def test_the_root_stack_has_each_nested_stack_as_one_resource() -> None:
         assert made[stack]["Type"] == "AWS::CloudFormation::Stack"
 
 
-def test_the_body_of_the_api_has_what_an_import_of_it_would_reset() -> None:
+def test_the_body_of_the_api_has_the_settings_that_an_import_would_reset() -> None:
     """API Gateway resets these when an update imports a body without them.
 
     Source: API Gateway, PutRestApi with mode=overwrite; aws/serverless-application-model #1849.
@@ -84,7 +84,7 @@ def test_the_body_of_the_api_has_what_an_import_of_it_would_reset() -> None:
     assert set(api) == beside | {"ApiKeySourceType", "BinaryMediaTypes"}
 
 
-def test_ssm_takes_the_parameters_of_any_stack() -> None:
+def test_ssm_accepts_the_parameter_names_of_any_stack() -> None:
     """SSM refuses names that begin with /aws or /ssm, and names of stacks may begin so.
 
     Source: SSM, PutParameter, Name.
@@ -104,7 +104,7 @@ def test_ssm_takes_the_parameters_of_any_stack() -> None:
     assert {name.split("${AWS::StackName}")[0] for name in names} == {"/errata/"}
 
 
-def test_the_dashboard_reserves_concurrency_only_if_the_deployment_says_how_much() -> None:
+def test_the_dashboard_reserves_concurrency_only_if_the_parameter_is_set() -> None:
     template = load(ROOT_STACK)
     assert template["Parameters"]["DashboardConcurrency"]["Default"] == ""
     assert template["Conditions"]["HasDashboardConcurrency"] == {
@@ -120,7 +120,7 @@ def test_the_dashboard_reserves_concurrency_only_if_the_deployment_says_how_much
     assert reserved == {"DashboardFunction": {"Fn::If": choice}}
 
 
-def test_point_in_time_recovery_is_for_projects_or_for_events_and_issues_too() -> None:
+def test_point_in_time_recovery_is_on_for_projects_and_optional_for_events_and_issues() -> None:
     tables = {
         name: each["Properties"].get("PointInTimeRecoverySpecification")
         for name, each in resources().items()
@@ -165,7 +165,7 @@ _NO_OWN_NAME = {
 
 
 @pytest.mark.parametrize("stack", [ROOT_STACK, *nested()])
-def test_no_resource_waits_for_itself(stack: str) -> None:
+def test_no_resource_depends_on_itself(stack: str) -> None:
     """CloudFormation refuses a circular dependency. `sam validate` does not see those of routes."""
     made = transformed(stack)
     waits = {name: set(_waits_for(each)) & made.keys() for name, each in made.items()}

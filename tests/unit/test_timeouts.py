@@ -11,13 +11,13 @@ from tests.support import template
 
 
 def patience_s() -> float:
-    """How long a call to DynamoDB takes at most until it fails."""
+    """Return the longest time that a call to DynamoDB takes until it fails."""
     # A throttled call waits up to 2^n seconds before the next try, n from 0.
     waits = sum(2**n for n in range(ATTEMPTS - 1))
     return float(ATTEMPTS * (CONNECT_S + READ_S) + waits)
 
 
-def test_both_clients_have_the_same_patience() -> None:
+def test_botocore_has_the_timeouts_and_attempts_of_the_lean_client() -> None:
     for client, attempts in ((clients.dynamodb(), ATTEMPTS), (clients.dynamodb_once(), 1)):
         config: Any = client.meta.config
         assert config.retries["total_max_attempts"] == attempts
@@ -33,7 +33,7 @@ def timeout_s(function: str) -> int:
 @pytest.mark.parametrize(
     "function", ["AuthorizerFunction", *sorted(set(template.routes().values()))]
 )
-def test_a_function_outlasts_a_call_that_gets_no_answer(function: str) -> None:
+def test_a_function_outlasts_a_call_that_gets_no_response(function: str) -> None:
     # With three seconds for what came before it.
     assert patience_s() + 3 <= timeout_s(function)
     # API Gateway waits no longer than 29 seconds.

@@ -1,4 +1,4 @@
-"""What an issue is called: what broke, and where."""
+"""The titles and culprits of issues."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def member(number: int, kind: str, value: str, source: str = "", **rest: Any) ->
 GROUP = raised("ExceptionGroup", "3 failed", exception_id=0, is_exception_group=True)
 
 
-def test_an_exception_group_is_called_by_its_first_member() -> None:
+def test_an_exception_group_is_named_by_its_first_member() -> None:
     members = [member(n, kind, "bad price") for n, kind in ((3, "C"), (2, "B"), (1, "ValueError"))]
     assert title(sent(*members, GROUP)) == "ValueError: bad price (and 2 more)"
     assert title(sent(members[2], GROUP)) == "ValueError: bad price"
@@ -48,21 +48,21 @@ def test_an_exception_group_is_called_by_its_first_member() -> None:
     assert title(sent(cause, GROUP)) == "ExceptionGroup: 3 failed"
 
 
-def test_a_group_in_a_group_is_called_by_its_first_member() -> None:
+def test_a_nested_exception_group_is_named_by_its_first_member() -> None:
     inner = member(1, "ExceptionGroup", "inner", is_exception_group=True)
     deep = member(2, "ValueError", "bad price", parent_id=1)
     last = member(3, "KeyError", "a")
     assert title(sent(last, deep, inner, GROUP)) == "ValueError: bad price (and 1 more)"
 
 
-def test_groups_that_are_in_each_other_have_a_title() -> None:
+def test_exception_groups_whose_parent_ids_form_a_cycle_have_a_title() -> None:
     one = member(1, "A", "a", parent_id=2, is_exception_group=True)
     two = member(2, "B", "b", parent_id=1, is_exception_group=True)
     assert title(sent(one, two)) in ("A: a", "B: b")
 
 
 @pytest.mark.parametrize("kind", ["signalhandler", "mach", "minidump"])
-def test_a_crash_is_called_by_its_function(kind: str) -> None:
+def test_a_crash_is_named_by_its_function(kind: str) -> None:
     crash = raised("EXC_BAD_ACCESS", "dereferenced 0x16f0c4d20", type=kind)
     frames = [frame("main"), frame("Cart.total()"), frame("memcpy", in_app=False), frame(None)]
     inside = {**crash, "stacktrace": {"frames": frames}}
@@ -99,7 +99,7 @@ def test_named_parameters_are_filled_in() -> None:
         ([frame("f" * 300, filename="cart.js")], f"cart.js in {'f' * 189}"),
     ],
 )
-def test_a_culprit_is_the_innermost_place_or_the_transaction(
+def test_a_culprit_is_the_innermost_in_app_frame_or_the_transaction(
     frames: list[dict[str, Any]], expected: str
 ) -> None:
     event = sent(raised("E", "no", *frames), transaction="GET /cart")
@@ -115,7 +115,7 @@ def test_a_culprit_without_a_function_or_a_transaction_is_a_line() -> None:
     assert culprit(event) == "cart.js:7"
 
 
-def test_what_digest_reads_has_title_and_culprit() -> None:
+def test_the_summary_of_an_event_has_its_title_and_culprit() -> None:
     event = sent(member(1, "KeyError", "a"), raised("ExceptionGroup", "x", frame("f", module="m")))
     kept = summary(event)
     assert "exceptions" not in kept
@@ -129,14 +129,14 @@ def test_what_digest_reads_has_title_and_culprit() -> None:
     )
 
 
-def test_a_title_that_is_cut_says_so() -> None:
+def test_a_cut_title_ends_with_an_ellipsis() -> None:
     assert title(sent(raised("E", "x" * 197))) == f"E: {'x' * 197}"
     assert title(sent(raised("E", "x" * 198))) == f"E: {'x' * 196}…"
     assert cut_marked("é" * 200, 400) == "é" * 200
     assert cut_marked("é" * 201, 400) == "é" * 198 + "…"
 
 
-def test_a_parameter_that_is_no_text_stays_a_hole_and_costs_nothing() -> None:
+def test_a_list_as_a_parameter_is_not_filled_in_and_takes_little_memory() -> None:
     event = {
         "message": "{a} of {n} {b}" + "{a}" * 600,
         "logentry": {"params": {"a": [0] * 400_000, "n": 3, "b": True}},

@@ -86,7 +86,7 @@ def test_a_template_is_a_preset_or_a_url(given: str, template: str) -> None:
         ("https://t.example.com/?t={title}&a=" + "a" * 1_000, "At most 1,000 are allowed"),
     ],
 )
-def test_what_is_wrong_with_a_template_is_named(given: str, says: str) -> None:
+def test_an_invalid_template_is_refused_with_a_reason(given: str, says: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         template_of(given)
     assert says in str(refused.value)
@@ -118,7 +118,7 @@ def test_a_ticket_is_shown_without_its_scheme() -> None:
 
 
 @given(st.text(), st.text(max_size=3_000))
-def test_no_text_leaves_its_parameter(title: str, text: str) -> None:
+def test_any_text_stays_within_its_parameter(title: str, text: str) -> None:
     values = {"title": f"{title}{HOSTILE}&body=x#", "url": "https://e.example.com/#?&"}
     template = f"{GITHUB}&u={{url}}&labels=bug"
     url = new_ticket(template, values, [text, text[:9]])
@@ -140,16 +140,18 @@ def test_the_longest_form_that_fits_is_used() -> None:
 
 
 @given(st.lists(st.text("`aé\U0001f4a5\u20ac ", max_size=40)), st.integers(60, 3_000))
-def test_markdown_is_cut_between_lines_and_its_block_is_closed(lines: list[str], room: int) -> None:
+def test_markdown_is_cut_between_lines_and_its_block_is_closed(
+    lines: list[str], max_length: int
+) -> None:
     code = "\n".join(each.replace("```", "") for each in lines)
     text = f"## title\n\n```\n{code}\n```\n"
-    cut = cut_lines(text, room)
+    cut = cut_lines(text, max_length)
     encoded = new_ticket("https://t.example.com/?t={markdown}", {"title": ""}, [cut])
     written = encoded.partition("t=")[2]
     assert unquote(written, errors="strict") == cut
-    assert len(written) <= room or cut == text
+    assert len(written) <= max_length or cut == text
     if cut != text:
-        assert len(written) <= room
+        assert len(written) <= max_length
         assert cut.split("\n").count("```") in (0, 2)
         assert "…\n" in cut
         assert text.startswith(cut.partition("…\n")[0])

@@ -82,18 +82,18 @@ HOURLY = {hour * HOUR: 27 for hour in range(2, 24)}
 def test_a_verdict_has_the_numbers_behind_it(
     found: Issue, kind: str, sentence: str, detail: str
 ) -> None:
-    said = verdict(found, [], NOW)
-    assert (said.kind, said.sentence, said.detail) == (kind, sentence, detail)
+    result = verdict(found, [], NOW)
+    assert (result.kind, result.sentence, result.detail) == (kind, sentence, detail)
 
 
-def test_a_regressed_issue_says_when_it_was_resolved_and_since_when_it_is_back() -> None:
+def test_a_regressed_issue_shows_when_it_was_resolved_and_how_long_it_is_back() -> None:
     found = issue({40 * DAY: 5, HOUR: 1}, status="regressed")
     activity = [
         Activity(NOW - HOUR, "regressed", event="e", release="shop@3"),
         Activity(NOW - 3 * DAY, "resolved", "ada@example.com"),
     ]
-    said = verdict(found, activity, NOW)
-    assert (said.kind, said.sentence) == (
+    result = verdict(found, activity, NOW)
+    assert (result.kind, result.sentence) == (
         "regressed",
         "Regressed: resolved 3 d ago, back for 1 h in shop@3",
     )

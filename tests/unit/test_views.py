@@ -19,7 +19,7 @@ from errata.usecases.suggest import HINTS
         ("environment:staging boom", Scope("qa env"), 'boom environment:"qa env"'),
         ("last-seen:>-7d boom", Scope(range="1h"), "boom last-seen:-1h"),
         ("environment:a last-seen:-1h boom", Scope(), "boom"),
-        # What no switcher sets stays.
+        # Terms that no switcher sets are kept.
         (
             "!environment:a environment:b* last-seen:<-1h last-seen:-3d",
             Scope("c"),
@@ -71,7 +71,7 @@ def test_a_term_is_understood_while_it_is_typed(text: str, typed: Begun | None) 
 
 
 @given(st.sampled_from(["release", "url", "tags[a]b\\c]"]), st.text(min_size=1), st.booleans())
-def test_a_complete_term_was_typed(key: str, value: str, negated: bool) -> None:
+def test_a_complete_term_is_parsed_like_a_typed_one(key: str, value: str, negated: bool) -> None:
     text = query_text([Term(key, (value,), negated)])
     assert begun(text) == Begun(negated, key, value)
     for end in range(len(text)):

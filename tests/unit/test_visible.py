@@ -1,4 +1,4 @@
-"""What a reader may see: the one rule of it."""
+"""The rule of what a reader may see."""
 
 import pytest
 
@@ -22,14 +22,14 @@ def event(event_id: str, expires_at: int = NOW_S + 1, legacy_id: int | None = No
     return Stored("1", event_id, "i", expires_at, {}, legacy_id)
 
 
-def test_it_is_of_a_generation_a_retention_and_a_time() -> None:
+def test_visible_has_the_generation_the_retention_and_the_time() -> None:
     assert Visible("1", WATERMARK, 95 * DAY_MS, NOW_MS, organization="default") == VISIBLE
     assert (VISIBLE.partition, VISIBLE.now_s) == ("1#3", NOW_S)
     assert (VISIBLE.oldest, VISIBLE.low) == (floor_id(95 * DAY_MS), floor_id(99 * DAY_MS))
     assert make_visible(Access("1", "", 5, 60), Watermark(), NOW_MS).low == floor_id(95 * DAY_MS)
 
 
-def test_who_has_no_role_changes_nothing() -> None:
+def test_somebody_without_a_role_may_change_nothing() -> None:
     with pytest.raises(ForbiddenError):
         rights.check(VISIBLE, "settle")
     rights.check(VISIBLE.for_operator(), "delete")
@@ -49,7 +49,7 @@ def test_who_has_no_role_changes_nothing() -> None:
         (event(floor_id(95 * DAY_MS - 1), legacy_id=8), False),
     ],
 )
-def test_an_event_is_neither_cleared_nor_expired_nor_older_than_the_retention(
+def test_an_event_is_shown_unless_it_is_cleared_expired_or_too_old(
     found: Stored, shown: bool
 ) -> None:
     assert VISIBLE.shows(found) is shown
@@ -59,7 +59,7 @@ def test_an_event_is_neither_cleared_nor_expired_nor_older_than_the_retention(
     ("expires_at", "last_seen", "shown"),
     [(NOW_S + 1, 95 * DAY_MS, True), (NOW_S, NOW_MS, False), (NOW_S + 1, 95 * DAY_MS - 1, False)],
 )
-def test_an_issue_s_newest_event_is_not_expired(
+def test_an_issue_is_shown_unless_it_is_expired_or_last_seen_too_long_ago(
     expires_at: int, last_seen: int, shown: bool
 ) -> None:
     assert VISIBLE.covers(expires_at, last_seen) is shown

@@ -1,4 +1,4 @@
-"""The routes of the web API, and what is written about them."""
+"""The routes of the web API, and their document."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.support import template
 _ID = pytest.mark.parametrize("route", ROUTES, ids=lambda each: f"{each.method} {each.path}")
 
 
-def test_the_document_is_made_of_the_routes() -> None:
+def test_the_document_is_generated_from_the_routes() -> None:
     """`python -m dev.openapi` writes it again."""
     assert openapi.DOCUMENT.read_text() == openapi.text()
 
@@ -21,7 +21,7 @@ def test_no_two_routes_are_the_same() -> None:
 
 
 @_ID
-def test_a_route_needs_a_scope_and_only_reads_for_a_token_that_reads(route: Route) -> None:
+def test_a_route_needs_a_scope_and_the_scope_read_allows_only_get_and_mcp(route: Route) -> None:
     assert route.scopes
     assert route.scopes <= ANY
     if "read" in route.scopes:

@@ -1,4 +1,4 @@
-"""What the web API makes of texts and events that anybody may send."""
+"""How the web API translates queries, and shows events, of any form."""
 
 import json
 from contextlib import suppress
@@ -41,7 +41,7 @@ _PARTS = (
 
 @FAST
 @given(st.lists(_WORDS | st.text(max_size=6), max_size=6).map(" ".join))
-def test_any_query_is_read_or_refused(text: str) -> None:
+def test_any_query_is_translated_or_refused(text: str) -> None:
     with suppress(InvalidInputError):
         ours, projects = translated(text)
         assert all(f"project:{each}" in text.replace('"', "") for each in projects)
@@ -66,11 +66,13 @@ def test_any_query_is_read_or_refused(text: str) -> None:
         ('views.py:42 "a b"', 'views.py:42 "a b"', []),
     ],
 )
-def test_sentrys_words_are_ours(sentrys: str, ours: str, projects: list[str]) -> None:
+def test_sentry_s_terms_are_translated_into_errata_s(
+    sentrys: str, ours: str, projects: list[str]
+) -> None:
     assert translated(sentrys) == (ours, projects)
 
 
-def test_a_long_query_takes_no_time() -> None:
+def test_a_long_query_takes_little_time() -> None:
     texts = ("[" * 1_000, '"' * 1_000, "a:" * 500, "!" * 1_000, 'x:"' + "\\" * 990)
     assert cpu_s(lambda: [translated(text) for text in texts], 1) < 1
     with pytest.raises(InvalidInputError):
@@ -80,7 +82,7 @@ def test_a_long_query_takes_no_time() -> None:
 @FAST
 @given(st.dictionaries(st.sampled_from(_PARTS), _JSON))
 def test_any_event_is_shown(fields: dict[str, Any]) -> None:
-    """A sender may put any JSON in any place."""
+    """A sender may put any JSON into any field."""
     sent: Any = {"level": "error", "fingerprint": "f", **fields}
     event = Stored("7", new_event_id(now_ms()), "0" * 32, 2**40, sent)
     json.loads(event_details(event, "1", None, None).model_dump_json(by_alias=True))

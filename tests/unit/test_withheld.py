@@ -53,11 +53,11 @@ def test_addresses_and_ids_are_withheld_in_texts(text: str, expected: str) -> No
         *((name, False) for name in ("user_agent", "ship", "server_name", "id", "filename", "7")),
     ],
 )
-def test_names_say_what_is_personal(name: str, expected: bool) -> None:
+def test_personal_data_is_recognized_by_its_name(name: str, expected: bool) -> None:
     assert is_personal(name) == expected
 
 
-def test_an_event_names_its_user_nowhere() -> None:
+def test_mentions_of_the_user_in_an_event_are_withheld() -> None:
     fields = {
         "message": "lovelace has no order (user_88123)",
         "context": {"user": USER, "request": {"url": "https://x.example/u/user_88123", "n": 88123}},
@@ -79,7 +79,7 @@ def test_an_event_names_its_user_nowhere() -> None:
     assert fields["context"] == {"user": USER, "request": fields["context"]["request"]}  # type: ignore[index]
 
 
-def test_an_issue_and_its_activity_name_nobody() -> None:
+def test_addresses_in_an_issue_and_its_activity_are_withheld() -> None:
     issue = Issue("a", "f", "v2", "no ada@example.com", "c", "", "", 0, "")
     issue.servers = {"203.0.113.9": 2, "web-1": 1}
     found = issue_without(issue)
@@ -101,7 +101,7 @@ def test_an_issue_and_its_activity_name_nobody() -> None:
     ),
     st.sampled_from(["ada@example.com", "user_88123", "203.0.113.9"]),
 )
-def test_no_part_of_an_event_says_what_its_user_is_called(value: Any, called: str) -> None:
+def test_no_part_of_an_event_contains_the_identity_of_its_user(value: Any, called: str) -> None:
     fields: dict[str, Any] = {
         "context": {"user": {"id": called}, "extra": value},
         "tags": {"x": f"<{called}>"},
