@@ -56,7 +56,7 @@ def test_every_pattern_is_cited_by_exactly_the_function_that_serves_it() -> None
     assert cited() == documented()
 
 
-def test_citations_are_written_in_one_way() -> None:
+def test_citations_have_one_form() -> None:
     for name, text in docstrings().items():
         rest = _CITATION.sub("", " ".join(text.split()))
         assert not _NEARLY.search(rest), f"{name}: {text}"

@@ -63,7 +63,7 @@ def test_a_torn_file_without_one_before_loads_no_data(tmp_path: Path) -> None:
     assert checkpoint(tmp_path).load("sqs") is None
 
 
-def test_a_save_that_fails_leaves_the_file_whole(
+def test_a_save_that_fails_leaves_the_file_intact(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(tmp_path, sqs=1)
@@ -77,7 +77,7 @@ def test_a_save_that_fails_leaves_the_file_whole(
     assert checkpoint(tmp_path).load("sqs") == 1
 
 
-def test_data_of_the_version_before_is_loaded(tmp_path: Path) -> None:
+def test_data_of_the_previous_version_is_loaded(tmp_path: Path) -> None:
     assert checkpoint(tmp_path).load("sqs") == "old sqs"
 
 

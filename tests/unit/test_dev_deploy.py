@@ -216,7 +216,7 @@ def test_the_stack_s_own_parameters_are_read(account: Any) -> None:
     assert stack_parameters(account, "errata") == {**DEFAULTS, "RetentionDays": "7"}
 
 
-def test_a_stack_without_a_description_is_known_by_its_outputs(account: Any) -> None:
+def test_a_stack_without_a_description_is_recognized_by_its_outputs(account: Any) -> None:
     outputs = {name: {"Value": "x"} for name in OUTPUTS}
     template = {
         "Parameters": PARAMETERS,

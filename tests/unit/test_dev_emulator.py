@@ -186,7 +186,7 @@ def gateway_key(response: object) -> str:
     take_keys_from_the_authorizer(gateway)
 
     def request() -> str:
-        # Nothing in it waits, so one step takes it to its end, without an event loop.
+        # Nothing in it waits, so one step runs it to its end, without an event loop.
         with pytest.raises(StopIteration):
             gateway._invoke_authorizer_lambda({}, {}, "account", "region").send(None)
         key: str = gateway._api_key_from_request({"x-api-key": "the caller's"})
@@ -251,7 +251,7 @@ def test_a_batch_of_messages_needs_the_permission_for_one_message(
     assert iam.extract_iam_action(service, "POST", "/") == wanted
 
 
-def test_a_mapping_s_concurrency_is_a_number() -> None:
+def test_the_concurrency_of_a_mapping_becomes_a_number() -> None:
     made: list[Any] = []
     handlers: dict[str, Any] = {
         "create": lambda name, properties, stack: made.append(properties),

@@ -126,7 +126,7 @@ def test_a_role_s_session_needs_its_token(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("key", ["test", "000000000000", "AKIAOTHER"])
-def test_other_credentials_are_refused(emulator: Emulator, key: str) -> None:
+def test_unknown_credentials_are_refused(emulator: Emulator, key: str) -> None:
     status, body = emulator.send("POST", "/", signed(credentials=(key, key, None)), FORM)
     assert status == 403
     assert "<Code>UnrecognizedClientException</Code>" in body

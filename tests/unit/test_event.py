@@ -136,7 +136,7 @@ def test_a_title_is_one_line_that_names_the_error(event: StoredEvent, expected: 
         ({}, ""),
     ],
 )
-def test_a_culprit_says_where_it_happened(event: StoredEvent, expected: str) -> None:
+def test_a_culprit_is_the_file_and_line_or_else_the_url(event: StoredEvent, expected: str) -> None:
     assert culprit(event) == expected
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support.template import ROOT
 
 BUILD = ROOT / "functions" / "build.py"
-# Newer and older than what runs in Lambda, and the last one only for another Python.
+# For newer and older systems than Lambda's. The last one is only for another Python.
 TAGS = {
     "cp313-cp313-manylinux_2_34_aarch64": "for arm64",
     "cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64": "for x86_64",

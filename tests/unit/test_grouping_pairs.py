@@ -1,4 +1,4 @@
-"""Grouping v2: pairs of events, and what a developer would call them."""
+"""Grouping v2: pairs of events, and whether a developer would call them one issue."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Grouping v2 of what Python's SDK makes of real exceptions."""
+"""Grouping v2 of the events that Python's SDK makes of real exceptions."""
 
 import sys
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def buy(sku: str) -> None:
     raise Exception(f"the price of {sku} is unknown")
 
 
-def test_a_value_in_a_named_function_does_not_matter() -> None:
+def test_the_value_of_an_exception_in_a_named_function_does_not_change_the_group() -> None:
     skus = ["b", "c"]
     first, second = (run(partial(price, sku)) for sku in skus)
     assert group(first).fingerprint == group(second).fingerprint
@@ -56,7 +56,7 @@ def test_two_lambdas_are_two_errors() -> None:
     )
 
 
-def test_the_words_of_a_bare_exception_matter_and_its_values_do_not() -> None:
+def test_a_bare_exception_is_grouped_by_its_words_without_values() -> None:
     events = [run(partial(buy, sku)) for sku in ("abc", "xyz", "abcd")]
     fingerprints = [group(event).fingerprint for event in events]
     assert fingerprints[0] == fingerprints[1] != fingerprints[2]

@@ -123,7 +123,7 @@ def test_the_depth_of_a_recursion_does_not_change_the_group() -> None:
     assert reason(deep) == "E in shop.cart.walk_children, shop.cart.walk, shop.menu.show"
 
 
-def test_the_innermost_fifty_locations_count() -> None:
+def test_only_the_innermost_fifty_locations_count() -> None:
     def failed(outermost: str, locations: int) -> Any:
         inner = [frame(f"f{number}") for number in range(locations - 1)]
         return event(raised("E", frame(outermost), *inner))
@@ -133,7 +133,7 @@ def test_the_innermost_fifty_locations_count() -> None:
     assert reason(failed("a", 60)).endswith(" and 46 more")
 
 
-def test_the_innermost_thousand_frames_are_read() -> None:
+def test_only_the_innermost_thousand_frames_are_read() -> None:
     foreign = frame("handle", "django.core", in_app=False)
     assert reason(event(raised("E", frame("total"), *[foreign] * 999))) == "E in shop.cart.total"
     assert reason(event(raised("E", frame("total"), *[foreign] * 1_000))) == (
@@ -141,7 +141,7 @@ def test_the_innermost_thousand_frames_are_read() -> None:
     )
 
 
-def test_the_last_fifty_exceptions_count() -> None:
+def test_only_the_last_fifty_exceptions_count() -> None:
     def failed(first: str, exceptions: int) -> Any:
         return event(raised(first), *(raised(f"E{number}") for number in range(exceptions - 1)))
 
@@ -219,9 +219,9 @@ def test_a_value_counts_in_full_without_a_line_of_code() -> None:
         "Error in shop.cart.total: --"
     )
     value = "Can't find variable: cart"
-    for platform, said in (("python", value), ("javascript", "cart is not defined")):
+    for platform, sent in (("python", value), ("javascript", "cart is not defined")):
         script = raised("Error", frame("total"), value=value)
-        assert reason(event(script, platform=platform)) == f"Error in shop.cart.total: {said}"
+        assert reason(event(script, platform=platform)) == f"Error in shop.cart.total: {sent}"
 
 
 @pytest.mark.parametrize(
@@ -263,15 +263,15 @@ def test_frames_of_a_thread_or_of_the_event_count_for_an_exception_without_frame
 
 
 def test_without_an_exception_the_message_counts() -> None:
-    said = {"message": "payment 4711 of 'jo' failed", "frames": [frame("pay")], "transaction": "t"}
-    assert same_group(said, {"message": "payment 9 of 'al' failed"})
-    assert not same_group(said, {"message": "refund 9 of 'al' failed"})
-    assert reason(said) == "message: payment <number> of <quoted> failed"
+    sent = {"message": "payment 4711 of 'jo' failed", "frames": [frame("pay")], "transaction": "t"}
+    assert same_group(sent, {"message": "payment 9 of 'al' failed"})
+    assert not same_group(sent, {"message": "refund 9 of 'al' failed"})
+    assert reason(sent) == "message: payment <number> of <quoted> failed"
 
 
 def test_an_exception_without_a_type_is_a_message() -> None:
-    said = event({"value": "no item 12", "frames": [frame("pay")]}, message="no item 12")
-    assert reason(said) == "message: no item <number>"
+    sent = event({"value": "no item 12", "frames": [frame("pay")]}, message="no item 12")
+    assert reason(sent) == "message: no item <number>"
     assert reason(event({"frames": [frame("pay")]})) == "frames in shop.cart.pay"
     assert reason(event({"value": "no"}, raised("E"), {"value": "so"})) == (
         "Error: so; caused by E; caused by Error: no"

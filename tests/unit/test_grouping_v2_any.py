@@ -81,7 +81,7 @@ def test_any_event_is_grouped_and_is_not_changed(event: Any, fingerprint: object
 
 
 NAMES = st.from_regex(r"[a-z]{1,8}", fullmatch=True)
-# Shorter ones are a minifier's.
+# Shorter names could be those of a minifier.
 LONG_NAMES = st.from_regex(r"[a-z]{3,8}", fullmatch=True)
 NUMBERS = st.integers(0, 10**9)
 

@@ -209,12 +209,12 @@ def test_an_inline_script_has_no_file() -> None:
 @pytest.mark.parametrize("platform", ["javascript", "node"])
 def test_code_that_cannot_be_loaded_is_one_issue(text: str, platform: str) -> None:
     loading = "a part of the application that cannot be loaded"
-    for said in (
+    for fields in (
         {"exceptions": [{"type": "TypeError", "value": text}]},
         {"exceptions": [{"type": "TypeError"}], "message": text},
         {"message": text},
     ):
-        event: Any = {"platform": platform, **said}
+        event: Any = {"platform": platform, **fields}
         elsewhere: Any = {**event, "platform": "python"}
         assert group(event).grouped_by == loading
         assert group(elsewhere).grouped_by != loading

@@ -42,7 +42,7 @@ def test_ids_of_one_millisecond_differ_in_all_their_random_bits() -> None:
     for each in ids:
         always_set &= each
         always_clear &= ~each
-    # 48 bits of time, 4 of version and 2 of variant stand still; 74 are random.
+    # 48 bits of time, 4 of version and 2 of variant are fixed; 74 are random.
     assert (always_set | always_clear).bit_count() == 54
 
 

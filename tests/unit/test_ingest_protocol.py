@@ -41,7 +41,7 @@ def test_unknown_names_are_dropped_except_in_context_and_breadcrumb_data() -> No
     assert parsed["context"] == {"extra": 1, "user": {"id": 1}}
 
 
-def test_an_empty_user_leaves_the_context_alone() -> None:
+def test_an_empty_user_does_not_change_the_context() -> None:
     assert "context" not in parse_event({"message": "m", "user": {}})
     assert parse_event({"message": "m", "user": {}, "context": {"a": 1}})["context"] == {"a": 1}
 

@@ -26,7 +26,7 @@ def wrong_python(folder: Path, script: str | None) -> str:
     "script",
     [
         None,
-        # pyenv's, where a version is not installed.
+        # The message of pyenv if a version is not installed.
         "echo 'pyenv: python3.13: command not found' >&2; exit 127",
         # Another version: it runs the code that it gets, and finds that it is not 3.13.
         f'exec {sys.executable} -c "import sys; sys.version_info = (3, 12, 4); $2"',

@@ -31,7 +31,7 @@ from tests.support.template import ROOT
 from tests.unit.test_layer_build import OPERATIONS
 
 SERVICE: ServiceModel = botocore.session.get_session().get_service_model("dynamodb")
-# What headers may have, without what a URL or a list of header names would be cut at.
+# Characters that headers may have, without those that separate URLs or lists of headers.
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", min_size=1)
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1)
 
@@ -237,7 +237,7 @@ REQUESTS: dict[str, Any] = {
 
 
 class Wire:
-    """Takes the place of the connections. Keeps the body of the request, and responds `{}`."""
+    """Replaces the connections. Keeps the body of the request, and responds `{}`."""
 
     def __init__(self) -> None:
         self.body = b""

@@ -1,4 +1,4 @@
-"""The small client of S3 signs as AWS's library does, and reads what S3 responds."""
+"""The small client of S3 signs like botocore, and reads the responses of S3."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -221,7 +221,7 @@ def test_the_event_id_depends_only_on_the_line() -> None:
     assert event_id(one, one.lines[0]) != event_id(one, one.lines[1])
 
 
-def test_the_link_leads_to_the_line_and_only_to_aws() -> None:
+def test_the_link_opens_the_log_line_and_only_on_aws() -> None:
     url = console_url("eu-central-1", "/aws/lambda/shop", "2026/11/30/[$LATEST]0f", 1_000)
     assert url == (
         "https://eu-central-1.console.aws.amazon.com/cloudwatch/home?region=eu-central-1#logsV2:"

@@ -101,5 +101,5 @@ def test_sent_texts_stay_within_their_code_blocks(value: str) -> None:
         ),
     )
 )
-def test_any_event_has_a_markdown(fields: dict[str, Any]) -> None:
+def test_any_event_has_a_markdown_form(fields: dict[str, Any]) -> None:
     assert markdown_of(fields).startswith("## `")

@@ -52,7 +52,7 @@ def item(part: str, number: int) -> dict[str, Any]:
 
 
 def ranges(client: Any) -> Iterator[Any]:
-    """Query for keys in ranges, page by page, and yield what comes back."""
+    """Query for keys in ranges, page by page, and yield the results."""
     texts = f"{TABLE}-of-texts"
     kinds = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")]
     client.create_table(
@@ -98,7 +98,7 @@ def wrong_rows() -> Iterator[dict[str, Any]]:
 
 
 def responses(client: Any) -> Iterator[Any]:
-    """Make every kind of call, and yield what comes back without what belongs to HTTP."""
+    """Make every kind of call, and yield the responses without their HTTP parts."""
     client.create_table(
         TableName=TABLE,
         KeySchema=key("pk", "sk"),
@@ -333,7 +333,7 @@ def test_one_wrong_parameter_makes_the_parameters_wrong(changed: dict[str, Any])
 
 
 def messages(client: Any) -> Iterator[Any]:
-    """Send and receive messages, and yield what comes back without what is random."""
+    """Send and receive messages, and yield the responses without their random parts."""
     url = client.create_queue(QueueName=TABLE, Attributes={"VisibilityTimeout": "30"})["QueueUrl"]
     yield url, client.get_queue_url(QueueName=TABLE)["QueueUrl"]
     attribute = {"kind": {"DataType": "String", "StringValue": "a"}}
@@ -390,7 +390,7 @@ def test_an_rsa_key_is_the_requested_one() -> None:
 
 
 def stacks(client: Callable[[str], Any]) -> Iterator[Any]:
-    """Call a service of each protocol, and yield what comes back and is not random."""
+    """Call a service of each protocol, and yield the responses without their random parts."""
     ssm, gateway, stacks = client("ssm"), client("apigateway"), client("cloudformation")
     ssm.put_parameter(Name="/a", Value="é", Type="SecureString", Tags=[{"Key": "k", "Value": "v"}])
     yield ssm.get_parameter(Name="/a", WithDecryption=True)["Parameter"]["Value"]

@@ -27,7 +27,7 @@ from tests.support import fuzz, otlp
 from tests.support.otlp import any_value, encoded, exception, log, logs, pairs, span, spans
 from tests.support.steps import peak_bytes, steps
 
-# Beginnings of both kinds of requests, so that what follows is reached.
+# Beginnings of both kinds of requests, so that the parser gets past the start.
 STARTS = [
     b"",
     otlp.as_protobuf("logs", logs(log(exception(), {"a": [1, {"b": 2.5}]}))),

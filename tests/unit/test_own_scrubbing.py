@@ -28,7 +28,7 @@ ADDRESSES = "ip-addresses: on\nemail-addresses: on"
 
 
 def scrubbed(rules: str, **fields: Any) -> dict[str, Any]:
-    """Return an event without what rules replace."""
+    """Return an event after these rules have scrubbed it."""
     own, _ = parse_rules(rules)
     scrub_with(own, fields)
     return fields
@@ -221,7 +221,7 @@ def test_an_exempt_path_within_a_secret_is_replaced_with_it() -> None:
         ),
     ],
 )
-def test_ip_addresses_in_texts(text: str, clean: str) -> None:
+def test_ip_addresses_in_texts_are_replaced(text: str, clean: str) -> None:
     assert without_ip_addresses(text).replace(FILTERED, "_") == clean
     found = scrubbed("ip-addresses: on", message=text)["message"]
     assert found.replace(FILTERED, "_") == clean
@@ -235,7 +235,7 @@ def test_ip_addresses_in_texts(text: str, clean: str) -> None:
         ("root@localhost @decorator a@ @b.c foo@1.2", "root@localhost @decorator a@ @b.c foo@1.2"),
     ],
 )
-def test_email_addresses_in_texts(text: str, clean: str) -> None:
+def test_email_addresses_in_texts_are_replaced(text: str, clean: str) -> None:
     assert without_email_addresses(text).replace(FILTERED, "_") == clean
     found = scrubbed("email-addresses: on", message=text)["message"]
     assert found.replace(FILTERED, "_") == clean

@@ -63,7 +63,7 @@ def test_lambda_polls_the_queues_of_webhooks_and_of_check_ins() -> None:
     assert bill.polls(1) == pytest.approx(2 * 648_000 * prices.QUEUE_REQUEST)
 
 
-def test_a_check_in_has_half_of_what_its_run_costs() -> None:
+def test_a_check_in_costs_half_of_its_run() -> None:
     read = AwsCall("GetItem", {"ConsistentRead": True})
     put = AwsCall("PutItem", {"TableName": "ProjectsTable", "Item": {"pk": {"S": "project#1"}}})
     reported = (Moment('{"check_ins": []}', {}), Spent(0.0, [read, put]))

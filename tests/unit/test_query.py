@@ -136,7 +136,7 @@ def _any_term(draw: st.DrawFn) -> Term:
             return Term(key, (draw(st.sampled_from(["-2h", ">-3d", "<2026-11-01"])),), negated)
         case "tag":
             key = f"tags[{draw(_TEXTS.filter(lambda name: len(name.encode()) <= 64))}]"
-    # Between two stars there is something.
+    # There is a text between two stars.
     first, *rest = draw(_PARTS)
     pieces = (first, *filter(None, rest[:-1]), *rest[-1:])
     return Term(key, pieces if any(pieces) or len(pieces) > 1 else ("x",), negated)

@@ -48,7 +48,7 @@ def test_times_are_written_in_utc() -> None:
     assert iso(1_795_341_600_007) == "2026-11-22T10:00:00.007Z"
 
 
-def test_an_event_shows_every_field_of_the_contract_and_null_for_what_was_not_sent() -> None:
+def test_an_event_has_every_field_of_the_contract_and_null_for_missing_values() -> None:
     event_id = new_event_id(1_795_341_600_000)
     event = to_event("12", event_id, "i", {"message": "m", "level": "error", "fingerprint": "f"})
     given_values = {

@@ -1,4 +1,4 @@
-"""Our schemas are those of pydantic_core."""
+"""Our schemas equal those of pydantic_core."""
 
 import pytest
 from pydantic_core import core_schema
@@ -46,5 +46,5 @@ from errata.protocol.schemas import ANY, BOOL, INT, NONE, OBJECT, TEXT, CoreSche
         ),
     ],
 )
-def test_a_schema_is_what_pydantic_core_returns(ours: CoreSchema, theirs: CoreSchema) -> None:
+def test_a_schema_equals_the_one_of_pydantic_core(ours: CoreSchema, theirs: CoreSchema) -> None:
     assert ours == theirs

@@ -1,4 +1,4 @@
-"""The template's SDK endpoint: its URL, if the deployment wants one, and what DSNs then name."""
+"""The template's SDK endpoint: its URL, if the deployment wants one, and the URL in DSNs."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def test_there_is_a_url_unless_the_deployment_wants_none() -> None:
     assert stack["Properties"]["Parameters"] == {
         "Function": {"Fn::GetAtt": ["SentryIngestFunction", "Arn"]}
     }
-    # Whatever the parameter says, DSNs that name the API go on working.
+    # DSNs that name the API work with any value of the parameter.
     assert ("POST", "/api/{project_id}/envelope") in routes()
 
 

@@ -20,7 +20,7 @@ def reread(seen: SeenValues) -> SeenValues:
     return SeenValues.unpack(seen.pack(), seen.counts)
 
 
-def test_the_values_of_an_event_are_those_that_people_search_for() -> None:
+def test_the_searchable_values_of_an_event_come_from_these_fields() -> None:
     event = {
         "environment": "prod",
         "release": "shop@1.0",
@@ -68,7 +68,7 @@ def test_a_value_is_new_once() -> None:
     assert add(seen, known(values)) == values
     assert add(reread(seen), known(values)) == []
     assert add(reread(seen), known([("environment", "1")])) == [("environment", "1")]
-    # One that starts again is new however often it was seen.
+    # A value that starts again is new, however often it was seen.
     assert add(reread(seen), {values[0]: True}) == values[:1]
 
 
@@ -82,7 +82,7 @@ def test_few_values_take_few_bytes() -> None:
     assert len(seen.pack()) <= 530
 
 
-def test_a_key_has_at_most_two_hundred_values_and_all_tags_together_as_many() -> None:
+def test_a_key_has_at_most_200_values_and_all_tags_count_as_one_key() -> None:
     seen, found = SeenValues(), 0
     for n in range(500):
         seen = reread(seen)
@@ -101,7 +101,7 @@ def test_a_full_filter_adds_nothing_and_an_almost_full_one_misses_few_values() -
     assert 250 < found < 300
     assert seen.cut_keys() == ["everything but releases"]
     assert add(seen, known([("other", f"{n}") for n in range(1_000)])) == []
-    # As full as a filter becomes that still takes values.
+    # The fullest filters that still add values.
     missed = 0
     for n in range(500):
         almost = SeenValues()

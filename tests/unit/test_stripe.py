@@ -69,7 +69,7 @@ def test_one_matching_signature_of_several_is_enough(header: str) -> None:
         f"t=\uff11{str(AT_S)[1:]},v1={GOOD}",
     ],
 )
-def test_any_other_header_is_refused(header: str) -> None:
+def test_a_header_without_a_valid_signature_and_timestamp_is_refused(header: str) -> None:
     assert not verified(header)
 
 

@@ -30,7 +30,7 @@ def test_the_exception_that_was_raised_last_comes_first_then_its_causes() -> Non
     ]
 
 
-def test_the_numbers_of_a_tree_are_followed() -> None:
+def test_exception_ids_and_parent_ids_order_a_tree() -> None:
     tree = [
         raised("Deep", 4, 1, source="__context__"),
         raised("Reason", 3, 0, source="__cause__"),

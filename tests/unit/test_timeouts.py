@@ -34,7 +34,7 @@ def timeout_s(function: str) -> int:
     "function", ["AuthorizerFunction", *sorted(set(template.routes().values()))]
 )
 def test_a_function_outlasts_a_call_that_gets_no_response(function: str) -> None:
-    # With three seconds for what came before it.
+    # With three seconds for the time before the call.
     assert patience_s() + 3 <= timeout_s(function)
     # API Gateway waits no longer than 29 seconds.
     assert timeout_s(function) < 29

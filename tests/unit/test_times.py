@@ -75,7 +75,7 @@ def test_dead_letters_are_kept_as_long_as_markers_expect() -> None:
             assert queue["MessageRetentionPeriod"] == DEAD_LETTER_KEPT_S
 
 
-def test_a_marker_outlives_what_it_recognizes() -> None:
+def test_a_marker_outlives_the_records_that_it_recognizes() -> None:
     assert LOSS_BATCH_KEPT_S > ASYNC_RETRIED_S + DEAD_LETTER_KEPT_S
     assert TOMBSTONE_KEPT_S >= STREAM_KEPT_MS / 1000 + DEAD_LETTER_KEPT_S
 

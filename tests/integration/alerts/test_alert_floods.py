@@ -116,7 +116,7 @@ def test_messages_that_are_delivered_concurrently_are_each_sent_once(
     with slack_limit(busy, clock, 100, 1) as there:
         digest(queue, happen(busy, clock, *(f"f{n}" for n in range(40))))
         clock.advance(5)
-        monkeypatch.setattr(time, "sleep", Event().wait)  # not the clock's: threads make way
+        monkeypatch.setattr(time, "sleep", Event().wait)  # not the clock's sleep: other threads run
         with atomic(), ThreadPoolExecutor(10) as pool:
             messages = queue.drop()
             pauses = list(pool.map(deliver, messages))

@@ -180,7 +180,9 @@ def test_rules_that_two_members_add_at_once_are_both_kept(busy: Project) -> None
     assert [each.kinds for each in channels.find_setup(busy.id).rules] == [(NEW,), (REGRESSED,)]
 
 
-def test_a_channel_address_is_not_in_the_table_and_goes_with_its_channel(busy: Project) -> None:
+def test_a_channel_address_is_not_in_the_table_and_is_deleted_with_its_channel(
+    busy: Project,
+) -> None:
     url = "https://hooks.slack.com/services/T0/B0/secretX9f2"
     added = alerts.add(busy.id, rule(), [AlertTarget("slack", url), AlertTarget("pagerduty", KEY)])
     rows = json.dumps(clients.dynamodb().scan(TableName=settings().projects_table)["Items"])

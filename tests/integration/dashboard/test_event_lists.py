@@ -16,7 +16,7 @@ from tests.support.calls import recorded
 from tests.support.pages import HOSTILE, MAX_LIST_BYTES, only_our_markup, send
 from tests.support.visible import visible_in
 
-# The session and what belongs to it, and five pages of a query.
+# The session with its rows, and five pages of a query.
 MAX_CALLS = 8
 EVENTS: dict[str, dict[str, Any]] = {
     "price": {"message": "bad price 17", "fingerprint": "f", "user": {"id": 7}},

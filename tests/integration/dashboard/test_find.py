@@ -20,7 +20,7 @@ def sent(busy: Project) -> str:
     return f"{slugs.shown(projects.find(busy.id)).slug.upper()}-1"
 
 
-def test_every_page_has_a_search_box_that_leads_to_an_issue(
+def test_every_page_has_a_search_box_that_finds_an_issue(
     browser: Browser, busy: Project, sent: str
 ) -> None:
     own = f"/projects/{busy.id}/issues/{issue_id(busy.id, 'f')}"

@@ -54,7 +54,7 @@ def sign_in(browser: Browser, password: str = PASSWORD, **changed: Any) -> Shown
     return browser.post("sign-in", email=OWNER, password=password, **fields)
 
 
-def test_after_the_sign_in_the_form_shows_what_was_typed(ended: Browser, project: Project) -> None:
+def test_the_form_shows_what_was_typed_after_the_sign_in(ended: Browser, project: Project) -> None:
     path = f"projects/{project.id}/settings"
     shown = ended.post(path, save="1", name="<Shop> & café")
     assert shown.status == 401

@@ -81,7 +81,7 @@ def test_the_menu_of_projects_links_to_the_same_tab_of_other_projects(
     there = browser.get(links[-2][0])
     assert there.url.endswith(f"/projects/{other.id}/releases")
     assert browser.get(links[-1][0]).url.endswith("/projects")
-    # Somebody who opens it sees the projects, and a member only those of their teams.
+    # Without htmx, the address redirects to the list. A member gets only their teams' projects.
     assert browser.get("projects/menu").url.endswith("/projects")
     members.add("default", "eve@example.com", "member")
     of_eve = signed_in("eve@example.com").get("projects/menu", {"HX-Request": "true"})

@@ -355,7 +355,7 @@ def test_any_contents_of_an_sdk_s_event_are_shown_as_text(
 
 @pytest.mark.parametrize("name", ["exceptions", "threads", "contexts", "tags", "breadcrumbs"])
 @pytest.mark.parametrize("value", ["x", "&", "\U0001f4a5"])
-def test_no_part_alone_makes_the_page_too_large(
+def test_no_single_part_makes_the_page_too_large(
     browser: Browser, busy: Project, name: str, value: str
 ) -> None:
     show(browser, busy, {"message": "m", name: event_with(value, 200)[name]})

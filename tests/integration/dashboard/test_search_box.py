@@ -59,7 +59,7 @@ def test_the_scope_stays_with_the_member(browser: Browser, busy: Project, projec
     assert 'value="qa env"' in shown.html
     browser.post(f"{path}/scope", query="boom", sort="users", environment="qa env")
     shown = browser.post(f"{path}/scope", query='boom environment:"qa env"', range="24h")
-    # The link says what is shown, and a second sign-in of the same person starts with it.
+    # The link has the scope, and another session of the same member starts with it.
     assert shown.url.endswith("?query=boom+environment%3A%22qa+env%22+last-seen%3A-24h")
     again = signed_in(OWNER).get(path)
     assert again.value("query") == 'is:open environment:"qa env" last-seen:-24h'

@@ -58,7 +58,7 @@ def test_a_member_has_tokens_of_their_own(owner: Browser) -> None:
     listed = eve.get("account/tokens")
     assert "laptop" in listed.text
     assert "of another" not in listed.text
-    # Neither the page of the organization, nor the tokens of others.
+    # A member can open neither the organization's page nor the tokens of others.
     assert eve.get("orgs/default/tokens").status == 403
     eve.get("account/tokens")
     assert eve.post("orgs/default/tokens", create="1", name="x", scope="write").status == 403

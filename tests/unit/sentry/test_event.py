@@ -365,7 +365,7 @@ def test_any_event_becomes_fields(sent: dict[str, Any]) -> None:
     fields = fields_of(sent)
     # What is kept comes out as it went in, but for numbers that JSON cannot write.
     assert unpack(pack(fields)) == json.loads(json.dumps(fields), parse_constant=lambda _: None)
-    # It is what the other endpoints keep.
+    # The fields have the types that the other endpoints keep.
     assert isinstance(fields["message"], str)
     assert fields["level"] in ("error", "warning", "info", "debug")
     for name in ("environment", "release", "server_name", "timestamp", "file", "url"):
@@ -391,7 +391,9 @@ ENDS: list[Any] = [
 
 @pytest.mark.parametrize("timestamp", ENDS)
 @pytest.mark.parametrize("sent_at", ENDS)
-def test_no_timestamp_loses_an_event(timestamp: Any, sent_at: Any) -> None:
+def test_no_timestamp_loses_the_event_or_is_shown_outside_the_calendar(
+    timestamp: Any, sent_at: Any
+) -> None:
     sent_at_ms = milliseconds(sent_at)
     fields, _ = to_fields({**EVENT, "timestamp": timestamp}, RECEIVED_MS, sent_at_ms, ADDRESS)
     shown = fields.get("timestamp")

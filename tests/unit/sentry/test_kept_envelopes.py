@@ -22,7 +22,7 @@ def test_an_envelope_is_parsed_completely(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in names() if name.endswith("-event")])
-def test_an_event_keeps_what_every_program_has_set(name: str) -> None:
+def test_an_event_keeps_the_values_that_every_program_sets(name: str) -> None:
     envelope = parse_envelope(kept(name))
     (event,) = envelope.events
     assert sdk_event_id(envelope.headers["event_id"])
