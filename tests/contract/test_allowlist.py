@@ -77,13 +77,15 @@ def assert_refused(response: Response, endpoint: Endpoint) -> None:
 
 @pytest.mark.parametrize("endpoint", PULSE + LEGACY)
 @pytest.mark.parametrize("ip", INSIDE)
-def test_an_address_of_the_list_is_let_in(guarded: Project, endpoint: Endpoint, ip: str) -> None:
+def test_an_address_on_the_allowlist_is_accepted(
+    guarded: Project, endpoint: Endpoint, ip: str
+) -> None:
     assert endpoint(guarded, ip).status in (200, 202)
 
 
 @pytest.mark.parametrize("endpoint", PULSE + LEGACY)
 @pytest.mark.parametrize("ip", OUTSIDE)
-def test_any_other_address_is_refused_and_leaves_nothing(
+def test_any_other_address_is_refused_and_nothing_is_stored(
     guarded: Project, endpoint: Endpoint, ip: str
 ) -> None:
     before = account.rows()
@@ -92,12 +94,12 @@ def test_any_other_address_is_refused_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("ip", ["192.0.2.1", "2001:db8::1"])
-def test_without_a_list_everybody_may_call(project: Project, ip: str) -> None:
+def test_without_an_allowlist_every_address_is_accepted(project: Project, ip: str) -> None:
     for endpoint in PULSE + LEGACY:
         assert endpoint(project, ip).status in (200, 202)
 
 
-def test_what_a_client_says_of_its_address_counts_for_nothing(guarded: Project) -> None:
+def test_headers_in_which_a_client_names_its_address_are_ignored(guarded: Project) -> None:
     for header in ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip"):
         response = by_header(guarded, "198.51.100.1", **{header: "192.0.2.1"})
         assert_refused(response, by_header)
@@ -112,7 +114,7 @@ def test_401_comes_before_403(guarded: Project, project: Project) -> None:
     assert reading(other, outside).json == {"message": "Invalid API key."}
 
 
-def test_403_comes_before_the_rate_limit_of_the_key_and_takes_nothing_of_it(
+def test_403_comes_before_the_rate_limit_of_the_key_and_uses_no_token(
     guarded: Project, clock: Clock
 ) -> None:
     for endpoint in (by_header, by_body, reading, submitting, polling):
@@ -121,7 +123,7 @@ def test_403_comes_before_the_rate_limit_of_the_key_and_takes_nothing_of_it(
     assert by_header(guarded, "198.51.100.1").status == 403
 
 
-def test_who_is_refused_takes_nothing_of_the_limit_that_the_gateway_counts(clock: Clock) -> None:
+def test_a_refused_address_does_not_count_against_the_usage_plan_of_the_key(clock: Clock) -> None:
     organizations.change(DEFAULT_ORGANIZATION, allowlist=parse_allowlist("192.0.2.1"))
     project = new_project(metered=True)
 
@@ -165,7 +167,7 @@ def test_a_change_acts_within_30_seconds(guarded: Project, clock: Clock) -> None
         assert endpoint(guarded, outside).status in (200, 202)
 
 
-def test_a_list_binds_the_projects_of_its_organization_alone(
+def test_an_allowlist_applies_only_to_the_projects_of_its_organization(
     guarded: Project, project: Project
 ) -> None:
     assert by_header(project, "198.51.100.1").status == 202
@@ -175,7 +177,7 @@ def test_a_list_binds_the_projects_of_its_organization_alone(
     assert by_header(guarded, "203.0.113.7").status == 202
 
 
-def test_projects_from_before_there_were_organizations_belong_to_the_default_one(
+def test_a_project_stored_without_an_organization_is_in_the_default_one(
     project: Project,
 ) -> None:
     clients.dynamodb().update_item(
@@ -188,7 +190,7 @@ def test_projects_from_before_there_were_organizations_belong_to_the_default_one
     assert by_header(project, "198.51.100.1").status == 403
 
 
-def test_nobody_from_outside_puts_a_project_into_the_default_organization(clock: Clock) -> None:
+def test_an_address_outside_the_default_allowlist_cannot_create_a_project(clock: Clock) -> None:
     organizations.change(DEFAULT_ORGANIZATION, allowlist=parse_allowlist("192.0.2.1"))
     before = account.rows()
     assert_refused(submitting(Project("", "brought by a script"), "198.51.100.1"), submitting)
@@ -197,6 +199,6 @@ def test_nobody_from_outside_puts_a_project_into_the_default_organization(clock:
     assert account.rows() == before
     assert submitting(Project("", "brought by a script"), "192.0.2.1").status == 200
     assert call("GET", "/api.php?action=generate", ip="192.0.2.1").status == 200
-    # Who creates nothing is asked for nothing.
+    # Reading with an unknown key creates no project, so the allowlist does not apply.
     assert polling(Project("", "unknown"), "198.51.100.1").json == {"errors": []}
     assert capture(Project("", "brought by a script")).status == 403

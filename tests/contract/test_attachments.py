@@ -54,7 +54,7 @@ def objects() -> list[str]:
     return [each["Key"] for each in found.get("Contents", ())]
 
 
-def noted() -> list[dict[str, Any]]:
+def attachment_rows() -> list[dict[str, Any]]:
     return [row for row in rows()["ARTIFACTS_TABLE"] if row["sk"]["S"].startswith("attachment#")]
 
 
@@ -64,7 +64,7 @@ def read(project: Project, event_id: str, number: int) -> tuple[str, bytes]:
     return attachments.read(found, number)
 
 
-def test_they_are_kept_with_their_event(shop: Project) -> None:
+def test_attachments_are_stored_with_their_event(shop: Project) -> None:
     log = attached(b"one\ntwo", filename="app.log", content_type="text/plain")
     response, sent = send(shop, attached(SCREENSHOT), log)
     assert response.json == {"id": sent["event_id"]}
@@ -81,12 +81,12 @@ def test_they_are_kept_with_their_event(shop: Project) -> None:
     assert "problems" not in event or event["problems"] is None
     assert read(shop, event["id"], 0) == ("screenshot.png", SCREENSHOT)
     assert read(shop, event["id"], 1) == ("app.log", b"one\ntwo")
-    (row,) = noted()
+    (row,) = attachment_rows()
     kept_s = int(row["ttl"]["N"]) - now_ms() // 1000
     assert abs(kept_s - 30 * 86_400) < 60
 
 
-def test_without_the_setting_they_are_named_and_dropped(busy: Project) -> None:
+def test_without_the_setting_attachments_are_dropped_and_named_in_a_problem(busy: Project) -> None:
     with recorded() as calls:
         send(busy, attached(SCREENSHOT))
     assert "PutObject" not in [each.operation for each in calls]
@@ -95,10 +95,10 @@ def test_without_the_setting_they_are_named_and_dropped(busy: Project) -> None:
     assert event["problems"] == [
         {"field": "attachments", "problem": "are not stored: screenshot.png"}
     ]
-    assert (objects(), noted()) == ([], [])
+    assert (objects(), attachment_rows()) == ([], [])
 
 
-def test_they_are_bounded(shop: Project) -> None:
+def test_minidumps_and_files_that_are_too_large_or_too_many_are_not_stored(shop: Project) -> None:
     large = attached(b"x" * (MAX_FILE_BYTES + 1), filename="large.bin")
     dump = attached(b"MDMP", filename="dump", attachment_type="event.minidump")
     files = [attached(b"a", filename=f"{n}.txt") for n in range(MAX_FILES + 2)]
@@ -112,7 +112,7 @@ def test_they_are_bounded(shop: Project) -> None:
     assert len(objects()) == MAX_FILES
 
 
-def test_files_have_a_rate_and_take_none_of_that_of_events(
+def test_attachments_have_a_rate_limit_of_their_own(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attachments, "LEAST_BURST", 8)
@@ -123,7 +123,7 @@ def test_files_have_a_rate_and_take_none_of_that_of_events(
         assert send(shop, large, message=f"{number}")[0].status == 200
     (without,) = [each for each in events(shop) if not each.get("attachments")]
     assert without["problems"] == [{"field": "attachments", "problem": "are not stored: large.bin"}]
-    assert len(objects()) == len(noted()) == 2
+    assert len(objects()) == len(attachment_rows()) == 2
     other = sdk.event(message="of another request")
     body = sdk.envelope(sdk.item("event", other), large, event_id=other["event_id"])
     path = f"/api/{shop.id}/envelope/?sentry_key={shop.public}"
@@ -131,7 +131,7 @@ def test_files_have_a_rate_and_take_none_of_that_of_events(
     assert statuses == [200] * 8 + [429]
 
 
-def test_the_files_of_an_event_fit_however_low_the_rate_is(shop: Project) -> None:
+def test_the_files_of_one_event_are_stored_however_low_the_rate_limit_is(shop: Project) -> None:
     projects.change(shop.id, 3, None)
     clear_cache()
     send(shop, *(attached(b"\0" * MAX_FILE_BYTES, filename=f"{n}") for n in range(5)))
@@ -139,10 +139,10 @@ def test_the_files_of_an_event_fit_however_low_the_rate_is(shop: Project) -> Non
     assert len(event["attachments"]) == 5
 
 
-def test_files_that_are_sent_again_replace_none(shop: Project) -> None:
+def test_files_that_are_sent_again_do_not_replace_the_stored_ones(shop: Project) -> None:
     files = [attached(b"one"), attached(b"two", filename="b.txt")]
     _, sent = send(shop, *files)
-    (before,) = noted()
+    (before,) = attachment_rows()
     (stored,) = events(shop)
     another = {**sent, "timestamp": sent["timestamp"] - 1}
     for others in ([attached(b"six")], [*reversed(files)], [*files, attached(b"more")]):
@@ -150,7 +150,7 @@ def test_files_that_are_sent_again_replace_none(shop: Project) -> None:
             clear_cache()
             body = sdk.envelope(sdk.item("event", event), *others, event_id=event["event_id"])
             assert sdk.post(shop, body).status == 200
-    assert noted() == [before]
+    assert attachment_rows() == [before]
     assert [read(shop, stored["id"], n)[1] for n in range(2)] == [b"one", b"two"]
     assert len(objects()) == 2
 
@@ -163,24 +163,24 @@ def test_names_are_bounded_and_scrubbed(shop: Project) -> None:
     assert "content_type" not in found
 
 
-def test_a_refused_event_leaves_none(shop: Project) -> None:
+def test_attachments_of_a_refused_event_or_without_an_event_are_not_stored(shop: Project) -> None:
     body = sdk.envelope(sdk.item("event", b"no JSON"), attached(SCREENSHOT))
     assert sdk.post(shop, body).status == 400
     alone = sdk.envelope(attached(SCREENSHOT), event_id="0" * 31 + "1")
     assert sdk.post(shop, alone).status == 200
-    assert (objects(), noted()) == ([], [])
+    assert (objects(), attachment_rows()) == ([], [])
 
 
 @pytest.mark.usefixtures("clock")
-def test_an_error_loop_keeps_those_of_events_that_are_kept_in_full(shop: Project) -> None:
+def test_in_an_error_loop_only_events_kept_in_full_keep_their_attachments(shop: Project) -> None:
     number = 24
     for _ in range(number):
         send(shop, attached(b"a"))
     kept = sum(map(is_kept, range(1, number + 1)))
-    assert len(objects()) == len(noted()) == kept < number
+    assert len(objects()) == len(attachment_rows()) == kept < number
 
 
-def test_nothing_is_lost_or_left_if_the_process_ends_between_two_calls(shop: Project) -> None:
+def test_no_file_is_lost_or_left_over_if_the_process_ends_between_two_calls(shop: Project) -> None:
     for number in itertools.count(1):
         event = sdk.event(message=f"{number}")
         files = [attached(SCREENSHOT), attached(b"log", filename="app.log")]
@@ -192,12 +192,12 @@ def test_nothing_is_lost_or_left_if_the_process_ends_between_two_calls(shop: Pro
                 clear_cache()
         if not outcome.struck:
             break
-        # No file is there without the row that deletes it.
-        noted_ids = {row["sk"]["S"].partition("#")[2] for row in noted()}
-        assert {key.split("/")[2] for key in objects()} <= noted_ids
+        # Every file has the row whose expiry deletes it.
+        ids_of_rows = {row["sk"]["S"].partition("#")[2] for row in attachment_rows()}
+        assert {key.split("/")[2] for key in objects()} <= ids_of_rows
         assert sdk.post(shop, body).status == 200
         clear_cache()
-        assert (len(objects()), len(noted())) == (2 * number, number)
+        assert (len(objects()), len(attachment_rows())) == (2 * number, number)
         assert read(shop, event["event_id"], 1) == ("app.log", b"log")
     assert number > 4
 
@@ -210,16 +210,16 @@ def test_a_failed_store_is_503(shop: Project) -> None:
     assert response.status == 503
 
 
-def end(project: Project, sdk_id: str) -> None:
+def expire(project: Project, sdk_id: str) -> None:
     """Tell the function that the row of an event has expired."""
     run(project.id, f"attachment#{sdk_id}")
 
 
-def test_the_end_of_the_row_deletes_the_files(shop: Project) -> None:
+def test_the_expiry_of_the_row_deletes_the_files(shop: Project) -> None:
     _, first = send(shop, attached(b"a"), attached(b"b"))
     _, second = send(shop, attached(b"c"), message="another")
     for _ in range(2):
-        end(shop, first["event_id"])
+        expire(shop, first["event_id"])
         assert objects() == [f"attachments/{shop.id}/{second['event_id']}/0"]
 
 
@@ -227,7 +227,7 @@ def test_files_are_deleted_in_one_request_however_many_there_are(shop: Project) 
     _, sent = send(shop, *[attached(b"a", filename=f"{n}.txt") for n in range(MAX_FILES)])
     assert len(objects()) == MAX_FILES
     with recorded() as calls:
-        end(shop, sent["event_id"])
+        expire(shop, sent["event_id"])
     assert [each.operation for each in calls] == ["DeleteObjects"]
     assert objects() == []
 
@@ -244,9 +244,9 @@ def test_files_that_s3_has_not_deleted_are_deleted_by_the_next_run(shop: Project
         return {**call.send(), "Errors": [failed]}
 
     with watched(all_but_one), pytest.raises(UnavailableError, match="1 of 10 objects: SlowDown"):
-        end(shop, sent["event_id"])
+        expire(shop, sent["event_id"])
     assert objects() == [kept]
-    end(shop, sent["event_id"])
+    expire(shop, sent["event_id"])
     assert objects() == []
 
 
@@ -254,9 +254,9 @@ def test_a_deletion_that_is_cut_off_can_be_repeated(shop: Project) -> None:
     _, sent = send(shop, attached(b"a"), attached(b"b"))
     for after in (False, True):
         with fault(1, killed, after=after) as outcome, pytest.raises(Killed):
-            end(shop, sent["event_id"])
+            expire(shop, sent["event_id"])
         assert outcome.struck
-    end(shop, sent["event_id"])
+    expire(shop, sent["event_id"])
     assert objects() == []
 
 
@@ -265,8 +265,8 @@ def test_an_erased_person_s_files_are_deleted(shop: Project) -> None:
     send(shop, attached(b"other"), message="another")
     project = projects.find(shop.id)
     list(erase.erase(project, "kim@example.org", dry_run=True))
-    assert len(noted()) == 2
+    assert len(attachment_rows()) == 2
     # Then it waits for digest.
     next(each for each in erase.erase(project, "kim@example.org") if "waiting" in each.doing)
-    (row,) = noted()
+    (row,) = attachment_rows()
     assert row["sk"]["S"] != f"attachment#{sent['event_id']}"

@@ -28,7 +28,7 @@ from tests.support.stripe import stripe_signature
 
 SECRET = "whsec_test"
 CUSTOMER = "cus_Q1w2E3"
-# Yesterday: what is older than 90 days is forgotten.
+# Yesterday: what is older than 90 days is deleted.
 CREATED_S = int(time.time()) - 86_400
 URL = "https://invoice.stripe.com/i/acct_1/test_1"
 
@@ -79,7 +79,7 @@ def post(body: bytes, **headers: str) -> Response:
     return call("POST", "/api/billing/stripe", body, headers)
 
 
-def noted(*kinds: str, **of: Any) -> None:
+def report(*kinds: str, **of: Any) -> None:
     for kind in kinds:
         response = send(event(kind, **of))
         assert (response.status, response.json) == (200, {"received": True})
@@ -92,7 +92,7 @@ def assert_unpaid(project: Project, url: str = URL) -> None:
         assert response.status == 402
         assert response.json.get("billing_url") == (url or None)
         assert url in response.json["message"]
-    # Whoever has the public key may send, and no more.
+    # A public key may only send, so its response does not have the billing URL.
     refused = sdk.post(project, sdk.of_event(sdk.event()))
     assert refused.status == 429
     assert refused.json["detail"] == "An invoice has failed. Pay it to send again."
@@ -104,26 +104,26 @@ def assert_unpaid(project: Project, url: str = URL) -> None:
 
 
 def test_a_failed_invoice_stops_events_until_it_is_paid(customer: Project) -> None:
-    noted("invoice.payment_failed")
+    report("invoice.payment_failed")
     before = account.rows()
     assert_unpaid(customer)
     assert account.rows() == before
     assert read(customer).status == 200
-    noted("invoice.paid")
+    report("invoice.paid")
     assert ingest(customer).status == 202
 
 
-def test_a_voided_invoice_is_owed_no_more(customer: Project) -> None:
-    noted("invoice.payment_failed", "invoice.voided")
+def test_a_voided_invoice_is_no_longer_owed(customer: Project) -> None:
+    report("invoice.payment_failed", "invoice.voided")
     assert ingest(customer).status == 202
 
 
-def test_every_failed_invoice_counts(customer: Project) -> None:
-    noted("invoice.payment_failed")
-    noted("invoice.payment_failed", subject="in_2", created=CREATED_S + 10_000)
-    noted("invoice.paid", subject="in_2", created=CREATED_S + 20_000)
+def test_events_are_refused_until_every_failed_invoice_is_paid(customer: Project) -> None:
+    report("invoice.payment_failed")
+    report("invoice.payment_failed", subject="in_2", created=CREATED_S + 10_000)
+    report("invoice.paid", subject="in_2", created=CREATED_S + 20_000)
     assert_unpaid(customer)
-    noted("invoice.paid", subject="in_1", created=CREATED_S + 20_000)
+    report("invoice.paid", subject="in_1", created=CREATED_S + 20_000)
     assert ingest(customer).status == 202
 
 
@@ -139,7 +139,7 @@ def test_the_order_of_an_invoice_s_events_does_not_matter(customer: Project, end
         assert ingest(customer).status == 202
 
 
-def test_an_event_that_comes_again_changes_nothing(customer: Project) -> None:
+def test_a_repeated_event_changes_nothing(customer: Project) -> None:
     content = event("invoice.payment_failed")
     send(content)
     before = account.rows()
@@ -152,8 +152,8 @@ def test_an_event_that_comes_again_changes_nothing(customer: Project) -> None:
     assert ingest(customer).status == 202
 
 
-def test_an_invoice_without_a_page_has_no_url(customer: Project) -> None:
-    noted("invoice.payment_failed", hosted_invoice_url=None)
+def test_without_a_hosted_invoice_page_the_response_has_no_billing_url(customer: Project) -> None:
+    report("invoice.payment_failed", hosted_invoice_url=None)
     assert_unpaid(customer, "")
 
 
@@ -169,7 +169,7 @@ def test_a_change_acts_within_30_seconds(customer: Project, clock: Clock) -> Non
 
 def test_402_comes_before_422_and_after_a_replay(customer: Project) -> None:
     first = ingest(customer, idempotency_key="k")
-    noted("invoice.payment_failed")
+    report("invoice.payment_failed")
     again = ingest(customer, idempotency_key="k")
     assert (again.status, again.json) == (202, first.json)
     for body in (b"[", {"line": 1}):
@@ -178,7 +178,7 @@ def test_402_comes_before_422_and_after_a_replay(customer: Project) -> None:
     assert capture(Project("", "brought by a script")).status == 402
 
 
-def test_a_subscription_that_ended_leaves_the_free_quota(
+def test_when_a_subscription_ends_the_free_quota_applies(
     customer: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FREE_MONTHLY_QUOTA", "1")
@@ -194,7 +194,7 @@ def test_a_subscription_that_ended_leaves_the_free_quota(
     assert organizations.find(DEFAULT_ORGANIZATION).monthly_quota == 5
 
 
-def test_its_function_may_do_what_it_does(
+def test_the_role_of_the_function_allows_its_calls_but_not_reading_keys(
     customer: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FREE_MONTHLY_QUOTA", "1")
@@ -202,34 +202,34 @@ def test_its_function_may_do_what_it_does(
     monkeypatch.setattr(billing, "secret", lambda _: SECRET)
     settings.cache_clear()
     with calling_as("BillingWebhookFunction"):
-        noted("invoice.payment_failed")
-        noted("customer.subscription.deleted", subject="sub_1")
-        noted("invoice.paid", customer="cus_somebody_else")
+        report("invoice.payment_failed")
+        report("customer.subscription.deleted", subject="sub_1")
+        report("invoice.paid", customer="cus_somebody_else")
         with pytest.raises(AssertionError, match="may not dynamodb:GetItem"):
             projects.find_key("0" * 64)
 
 
-def test_without_a_free_quota_the_end_of_a_subscription_is_only_noted(customer: Project) -> None:
-    noted("customer.subscription.deleted", subject="sub_1")
+def test_without_a_free_quota_the_end_of_a_subscription_changes_no_quota(customer: Project) -> None:
+    report("customer.subscription.deleted", subject="sub_1")
     assert organizations.find(DEFAULT_ORGANIZATION).monthly_quota is None
     assert ingest(customer).status == 202
 
 
-def test_events_about_others_or_something_else_are_answered_and_forgotten(
+def test_events_of_other_customers_or_other_types_get_200_and_store_nothing(
     customer: Project,
 ) -> None:
     before = account.rows()
-    noted("invoice.created", "customer.updated", "invoice.finalized")
-    noted("invoice.payment_failed", customer="cus_somebody_else")
+    report("invoice.created", "customer.updated", "invoice.finalized")
+    report("invoice.payment_failed", customer="cus_somebody_else")
     assert account.rows() == before
 
 
-def test_an_expanded_customer_is_one_too(customer: Project) -> None:
-    noted("invoice.payment_failed", customer={"id": CUSTOMER, "object": "customer"})
+def test_a_customer_may_be_an_expanded_object(customer: Project) -> None:
+    report("invoice.payment_failed", customer={"id": CUSTOMER, "object": "customer"})
     assert_unpaid(customer)
 
 
-def test_what_is_not_signed_is_refused_and_leaves_nothing(customer: Project) -> None:
+def test_an_event_without_a_valid_signature_is_refused_and_not_stored(customer: Project) -> None:
     content = event("invoice.payment_failed")
     text = json.dumps(content)
     before = account.rows()
@@ -264,17 +264,17 @@ def test_what_is_not_signed_is_refused_and_leaves_nothing(customer: Project) -> 
         '{"type": "invoice.paid", "created": 1, "id": "evt_1", "data": {"object": {"id": "in_1"}}}',
     ],
 )
-def test_what_is_no_event_is_refused_though_signed(customer: Project, content: str) -> None:
+def test_a_signed_body_that_is_not_an_event_is_refused(customer: Project, content: str) -> None:
     response = send(content)
     assert (response.status, set(response.json)) == (400, {"message"})
 
 
-def test_a_body_is_bounded() -> None:
+def test_a_body_that_is_too_large_is_413() -> None:
     response = send(event("invoice.paid", padding="x" * 256 * 1024))
     assert (response.status, set(response.json)) == (413, {"message"})
 
 
-def test_without_a_secret_there_is_no_such_route(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_secret_the_route_is_404(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("", "/errata/nothing"):
         monkeypatch.setenv("STRIPE_WEBHOOK_SECRET", name)
         clear_cache()
@@ -284,7 +284,7 @@ def test_without_a_secret_there_is_no_such_route(monkeypatch: pytest.MonkeyPatch
         assert response.json == {"message": words, "ok": False, "error": words, "detail": words}
 
 
-def test_a_new_secret_counts_within_30_seconds(clock: Clock) -> None:
+def test_a_new_secret_takes_effect_within_30_seconds(clock: Clock) -> None:
     assert send(event("invoice.created")).status == 200
     clients.ssm().put_parameter(
         Name="/errata/stripe", Value="whsec_new", Type="SecureString", Overwrite=True
@@ -294,7 +294,7 @@ def test_a_new_secret_counts_within_30_seconds(clock: Clock) -> None:
     assert send(event("invoice.created"), secret="whsec_new").status == 200
 
 
-def test_a_customer_is_one_organization_s(customer: Project) -> None:
+def test_a_customer_belongs_to_at_most_one_organization(customer: Project) -> None:
     other = organizations.create("acme")
     with pytest.raises(InvalidInputError, match="another organization"):
         billing.link(other.id, CUSTOMER)
@@ -303,12 +303,12 @@ def test_a_customer_is_one_organization_s(customer: Project) -> None:
     assert organizations.find(other.id).stripe_customer == ""
     billing.link(DEFAULT_ORGANIZATION, "")
     assert billing.link(other.id, CUSTOMER).stripe_customer == CUSTOMER
-    noted("invoice.payment_failed")
+    report("invoice.payment_failed")
     assert ingest(customer, BOOM).status == 202
     assert billing.unpaid_url(organizations.find(other.id)) == URL
 
 
-def test_old_invoices_are_forgotten_unless_they_are_owed() -> None:
+def test_old_invoices_are_deleted_unless_they_are_owed() -> None:
     old = Billing(
         invoices=(("in_1", Invoice("paid", 1)), ("in_2", Invoice("failed", 1, URL))),
         ended=(("sub_1", Ended(1)),),
@@ -331,7 +331,7 @@ events = st.builds(
 
 
 @given(st.lists(events, max_size=6), st.randoms(use_true_random=False))
-def test_any_order_of_events_ends_alike(sent: list[BillingEvent], random: Any) -> None:
+def test_events_in_any_order_give_the_same_result(sent: list[BillingEvent], random: Any) -> None:
     shuffled = [*sent, *sent]
     random.shuffle(shuffled)
     ends = []

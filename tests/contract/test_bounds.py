@@ -95,7 +95,9 @@ def test_an_event_is_stored_with_little_memory_and_few_steps(busy: Project, body
     assert statuses == [200]
 
 
-def test_many_hostile_events_of_an_envelope_cost_little(busy: Project) -> None:
+def test_an_envelope_full_of_hostile_events_takes_little_memory_and_few_steps(
+    busy: Project,
+) -> None:
     # What takes the most steps for its size. Each event takes a token of the rate limit.
     thread = {"id": 1, "stacktrace": {"frames": [{"lineno": "x"}] * 250}}
     events_of_it = [item("event", event(threads=[thread] * 24)) for _ in range(MAX_EVENTS)]

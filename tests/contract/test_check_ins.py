@@ -38,7 +38,7 @@ def test_a_request_is_accepted_and_queued(busy: Project) -> None:
 
 
 @pytest.mark.parametrize("at_url", [False, True], ids=["api", "url"])
-def test_a_body_brings_the_schedule_and_names_the_run(busy: Project, at_url: bool) -> None:
+def test_a_body_may_have_the_schedule_and_the_id_of_the_run(busy: Project, at_url: bool) -> None:
     body = {"status": "in_progress", "check_in_id": "A" * 32, "monitor_config": HOURLY}
     if at_url:
         path = f"/api/{busy.id}/cron/nightly/{busy.public}/"
@@ -53,7 +53,7 @@ def test_a_body_brings_the_schedule_and_names_the_run(busy: Project, at_url: boo
     )
 
 
-def test_errors_say_what_is_wrong(busy: Project) -> None:
+def test_bad_requests_are_refused_with_the_matching_status(busy: Project) -> None:
     refused = cron(busy, "?status=fine")
     assert refused.status == 400
     assert "in_progress, ok, error" in refused.json["detail"]
@@ -79,7 +79,7 @@ def test_an_envelope_may_have_check_ins_beside_an_event(busy: Project) -> None:
     assert [(each.slug, each.run_id) for each in sent()] == [("a-job", "b" * 32)]
 
 
-def test_bad_check_ins_cost_themselves_and_ten_are_enough(busy: Project) -> None:
+def test_bad_check_ins_of_an_envelope_are_dropped_and_only_ten_are_read(busy: Project) -> None:
     some = [item("ok"), item("what"), {"status": "ok"}, *(item("ok") for _ in range(12))]
     response = sdk.post(busy, sdk.envelope(*(sdk.item("check_in", each) for each in some)))
     assert response.status == 400
@@ -92,7 +92,7 @@ def test_a_check_in_counts_against_the_rate_limit_and_no_quota(project: Project)
     assert statuses == [202, 202, 202, 429, 429]
 
 
-def test_without_the_queue_the_client_is_to_try_again(busy: Project) -> None:
+def test_if_the_queue_fails_the_response_is_503_with_retry_after(busy: Project) -> None:
     cron(busy, "?status=ok")
     sent()
     with fault(1, lambda call: UnavailableError()):
@@ -101,7 +101,7 @@ def test_without_the_queue_the_client_is_to_try_again(busy: Project) -> None:
     assert response.headers["Retry-After"]
 
 
-def test_what_is_no_config_is_left_out_and_numbers_are_bounded(busy: Project) -> None:
+def test_an_invalid_config_is_dropped_and_numbers_are_clamped(busy: Project) -> None:
     wrong: list[Any] = [5, {}, {"schedule": "0 * * * *"}, {"schedule": {"type": "crontab"}}]
     wrong += [{"schedule": {"type": "interval", "value": 5, "unit": "second"}}]
     for config in wrong:

@@ -1,4 +1,4 @@
-"""The authorizer denies what has no valid key: the contract's response, at a low cost."""
+"""The authorizer denies requests without a valid key: the contract's response, at a low cost."""
 
 import json
 from typing import Any
@@ -54,7 +54,7 @@ def decide(call_: Call, ip: str = "203.0.113.9") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("call_", "body"), DENIED)
-def test_what_has_no_valid_key_is_denied_with_the_contract_s_body(
+def test_a_request_without_a_valid_key_is_denied_with_the_contract_s_body(
     project: Project, call_: Call, body: dict[str, Any]
 ) -> None:
     before = rows()
@@ -117,7 +117,7 @@ def test_an_address_that_has_sent_too_much_gets_429(project: Project, clock: Clo
     clock.advance(1)
     again = [call(method, url, {"message": "a"}, headers).status for _ in range(2)]
     assert again == [401, 429]
-    # Nobody else is concerned, not even a valid key of the same address.
+    # Other addresses are not affected, nor is a valid key from the same address.
     assert call(method, url, {"message": "a"}, headers, "203.0.113.10").status == 401
     assert call("POST", INGEST, {"message": "a"}, {"X-Api-Key": project.key}).status == 202
 
@@ -139,7 +139,7 @@ def test_a_denial_costs_two_calls_and_an_address_over_its_limit_none(clock: Cloc
     assert seen == []
 
 
-def test_a_store_that_fails_denies_nobody() -> None:
+def test_if_the_store_fails_the_authorizer_denies_no_request() -> None:
     with fault(2, throttled):
         verdict = decide(WRONG)
     assert (effect(verdict), verdict["context"]) == ("Allow", {"key": "unavailable"})

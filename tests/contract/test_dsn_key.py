@@ -1,4 +1,4 @@
-"""A DSN's key is public. It opens the SDK endpoint only, which an API key does not open."""
+"""A public key opens only the SDK endpoint, which an API key does not open."""
 
 import json
 import logging
@@ -37,14 +37,14 @@ API_ENDPOINTS: dict[str, Callable[[Project], Response]] = {
 
 
 @pytest.mark.parametrize("endpoint", API_ENDPOINTS)
-def test_the_apis_do_not_know_a_dsn_s_key(project: Project, endpoint: str) -> None:
+def test_a_public_key_does_not_open_the_apis(project: Project, endpoint: str) -> None:
     before = rows()
     refused = API_ENDPOINTS[endpoint](project)
     assert (refused.status, refused.json) == (401, UNKNOWN)
     assert rows() == before
 
 
-def test_api_php_names_the_field_and_creates_nothing(project: Project) -> None:
+def test_api_php_refuses_a_public_key_and_creates_nothing(project: Project) -> None:
     before = rows()
     public = Project("", project.public)
     refused = capture(public)
@@ -55,12 +55,14 @@ def test_api_php_names_the_field_and_creates_nothing(project: Project) -> None:
     assert rows() == before
 
 
-def test_whoever_tries_it_at_api_php_is_counted_by_address(project: Project, clock: Clock) -> None:
+def test_api_php_counts_attempts_with_a_public_key_by_address(
+    project: Project, clock: Clock
+) -> None:
     public = Project("", project.public)
     assert [capture(public).status for _ in range(61)] == [403] * 60 + [429]
 
 
-def test_a_revoked_dsn_s_key_is_still_one_of_a_dsn(project: Project) -> None:
+def test_a_revoked_public_key_is_still_recognized_as_one(project: Project) -> None:
     _, record = projects.list_keys(project.id)
     projects.revoke_key(project.id, record.id)
     before = rows()
@@ -69,7 +71,7 @@ def test_a_revoked_dsn_s_key_is_still_one_of_a_dsn(project: Project) -> None:
     assert rows() == before
 
 
-def test_the_authorizer_names_neither_project_nor_gateway_key() -> None:
+def test_for_a_public_key_the_authorizer_returns_no_project_and_no_gateway_key() -> None:
     metered = new_project(metered=True)
     event = {
         "resource": "/api/ingest",
@@ -83,7 +85,7 @@ def test_the_authorizer_names_neither_project_nor_gateway_key() -> None:
     assert "usageIdentifierKey" not in response
 
 
-def test_a_dsn_opens_its_own_project_alone(project: Project) -> None:
+def test_a_dsn_opens_only_its_own_project(project: Project) -> None:
     other = new_project()
     for each in (project, other):
         opened = access.find_dsn(each.public, now_ms()).access
@@ -96,13 +98,13 @@ def test_a_dsn_opens_its_own_project_alone(project: Project) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "wrong", "x" * 10_000, "\x00", "ключ", "\ud800"])
-def test_what_is_no_dsn_s_key_opens_nothing(project: Project, key: str) -> None:
+def test_a_text_that_is_not_a_public_key_opens_nothing(project: Project, key: str) -> None:
     assert project
     assert access.find_dsn(key, now_ms()) == access.NOTHING
 
 
 @pytest.mark.parametrize("revoked", [False, True])
-def test_an_api_key_opens_nothing_to_an_sdk(project: Project, revoked: bool) -> None:
+def test_an_api_key_does_not_open_the_sdk_endpoint(project: Project, revoked: bool) -> None:
     record, _ = projects.list_keys(project.id)
     if revoked:
         projects.revoke_key(project.id, record.id)
@@ -130,7 +132,7 @@ def test_a_revoked_dsn_opens_nothing_after_thirty_seconds(project: Project, cloc
     assert ingest(project).status == 202
 
 
-def test_a_project_of_a_script_has_a_dsn_too() -> None:
+def test_a_project_that_a_script_creates_has_a_dsn() -> None:
     key = projects.new_key()
     assert capture(Project("", key)).status == 200
     generated = php(action="generate").json["hash"]
@@ -140,7 +142,7 @@ def test_a_project_of_a_script_has_a_dsn_too() -> None:
         assert (second.hash, second.label) == (access.hash_key(second.public), "first DSN")
 
 
-def test_no_loss_is_noted_for_whoever_has_the_dsn_alone(
+def test_a_refused_request_with_a_public_key_is_not_logged_as_a_loss(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="errata"):

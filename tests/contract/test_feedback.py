@@ -36,7 +36,7 @@ MESSAGE = {
 }
 
 
-def told(project: Project) -> list[Feedback]:
+def stored_feedback(project: Project) -> list[Feedback]:
     return feedback.newest(visible_in(project.id), 100)
 
 
@@ -60,18 +60,18 @@ def test_a_user_report_belongs_to_its_event(busy: Project) -> None:
     sent = sdk.event(event_id=EVENT)
     assert sdk.post(busy, sdk.of_event(sent)).status == 200
     assert send(busy, ("user_report", REPORT)).status == 200
-    (found,) = told(busy)
+    (found,) = stored_feedback(busy)
     assert (found.message, found.name, found.email) == ("It broke.", "Kim", "kim@example.org")
     assert feedback.of_event(visible_in(busy.id), EVENT) == [found]
     assert feedback.of_event(visible_in(busy.id), "0" * 32) == []
-    # It is no event, and counts as none.
+    # Feedback is not an event and is not counted as one.
     assert [each["event_id"] for each in events(busy)] == [EVENT]
     assert projects.find(busy.id).feedback is True
 
 
 def test_a_feedback_item_may_name_an_event_and_a_page(busy: Project) -> None:
     assert send(busy, ("feedback", MESSAGE)).status == 200
-    (found,) = told(busy)
+    (found,) = stored_feedback(busy)
     assert (found.message, found.name, found.email) == (
         "The button does nothing.",
         "Ada",
@@ -80,26 +80,26 @@ def test_a_feedback_item_may_name_an_event_and_a_page(busy: Project) -> None:
     assert (found.event_id, found.url) == (EVENT, "https://shop.example/cart")
     alone = {"contexts": {"feedback": {"message": "Nice."}}}
     assert send(busy, ("feedback", alone)).status == 200
-    assert told(busy)[0].event_id == ""
+    assert stored_feedback(busy)[0].event_id == ""
 
 
 def test_the_dialog_s_form_is_stored(busy: Project) -> None:
     response = dialog(busy, FORM)
     assert (response.status, response.json) == (200, {})
-    (found,) = told(busy)
+    (found,) = stored_feedback(busy)
     assert (found.message, found.event_id) == ("It broke.", EVENT)
     assert dialog(busy, {**FORM, "comments": "  "}).status == 400
     assert dialog(busy, {**FORM, "comments": "x" * 40_000}).status == 413
     many = dialog(busy, {str(number): "x" for number in range(21)})
     assert (many.status, "more than 20 fields" in many.text) == (400, True)
-    stranger = busy._replace(public="0" * 32)
-    assert dialog(stranger, FORM).status == 401
+    unknown = busy._replace(public="0" * 32)
+    assert dialog(unknown, FORM).status == 401
     assert dialog(busy._replace(id="999"), FORM).status == 401
     assert call("POST", "/api/embed/error-page/", b"comments=a", {}).status == 401
-    assert len(told(busy)) == 1
+    assert len(stored_feedback(busy)) == 1
 
 
-def test_the_dialog_s_script_has_what_the_page_chose_as_texts() -> None:
+def test_the_dialog_s_script_has_the_page_s_options_as_escaped_text() -> None:
     title = "</script><script>alert(1)</script>\u2028"
     for send_to in (call, function_url.call):
         response = send_to("GET", f"/api/embed/error-page/?title={quote(title)}&name=Kim&evil=1")
@@ -121,7 +121,7 @@ def test_the_dialog_s_script_has_what_the_page_chose_as_texts() -> None:
         ("feedback", {"message": "elsewhere"}),
     ],
 )
-def test_what_has_no_message_is_refused_and_costs_itself(
+def test_feedback_without_a_message_is_refused_and_the_rest_is_stored(
     busy: Project, item: tuple[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert send(busy, item).status == 400
@@ -129,30 +129,32 @@ def test_what_has_no_message_is_refused_and_costs_itself(
     sent = sdk.event()
     body = sdk.envelope(sdk.item(*item), sdk.item("user_report", REPORT), sdk.item("event", sent))
     assert sdk.post(busy, body).json == {"id": sent["event_id"]}
-    assert (len(events(busy)), len(told(busy))) == (1, 1)
+    assert (len(events(busy)), len(stored_feedback(busy))) == (1, 1)
 
 
-def test_it_is_bounded_and_scrubbed(busy: Project) -> None:
+def test_feedback_is_cut_and_scrubbed(busy: Project) -> None:
     secret = (
         "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
     )
     long = {**REPORT, "comments": secret + " " + "x" * 100_000, "name": "n" * 9_999}
     send(busy, ("user_report", long))
-    (found,) = told(busy)
+    (found,) = stored_feedback(busy)
     assert len(found.message) <= MAX_MESSAGE
     assert len(found.name) <= 200
     assert "dozjgNryP4J3" not in found.message
 
 
-def test_an_envelope_has_so_much_feedback(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
+def test_feedback_beyond_the_limit_of_an_envelope_is_logged_as_a_loss(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
     items = [("user_report", {**REPORT, "comments": f"{n}"}) for n in range(MAX_EVENTS + 5)]
     assert send(busy, *items).status == 200
-    assert len(told(busy)) == MAX_EVENTS
+    assert len(stored_feedback(busy)) == MAX_EVENTS
     assert f"event lost: project {busy.id}, too_large" in caplog.messages
 
 
 @pytest.mark.usefixtures("clock")
-def test_it_takes_a_unit_of_the_quota() -> None:
+def test_feedback_uses_a_unit_of_the_quota() -> None:
     organization = organizations.create("small")
     organizations.change(organization.id, monthly_quota=1)
     created = projects.create("shop", organization=organization.id)
@@ -161,18 +163,18 @@ def test_it_takes_a_unit_of_the_quota() -> None:
     assert send(project, ("user_report", REPORT)).status == 200
     assert send(project, ("user_report", REPORT)).status == 429
     assert dialog(project, {**FORM, "comments": "again"}).status == 402
-    assert len(told(project)) == 1
+    assert len(stored_feedback(project)) == 1
 
 
-def test_the_rate_limit_counts_each(project: Project) -> None:
+def test_each_feedback_of_an_envelope_counts_against_the_rate_limit(project: Project) -> None:
     projects.change(project.id, 3, None)
     items = [("user_report", {**REPORT, "comments": f"{n}"}) for n in range(8)]
     send(project, *items)
-    assert 1 <= len(told(project)) < 8
+    assert 1 <= len(stored_feedback(project)) < 8
     assert dialog(project, FORM).status == 429
 
 
-def test_a_repeated_one_is_stored_once_also_if_the_process_ends_between_two_calls(
+def test_repeated_feedback_is_stored_once_if_the_process_ends_between_two_calls(
     busy: Project,
 ) -> None:
     for number in itertools.count(1):
@@ -188,7 +190,7 @@ def test_a_repeated_one_is_stored_once_also_if_the_process_ends_between_two_call
         for _ in range(2):
             assert send(busy, report, message).status == 200
             clear_cache()
-        assert len(told(busy)) == 2 * number
+        assert len(stored_feedback(busy)) == 2 * number
     assert number > 3
 
 
@@ -201,24 +203,24 @@ def test_a_failed_store_is_503(busy: Project) -> None:
         assert dialog(busy, {**FORM, "comments": "b"}).status == 503
 
 
-def test_without_feedback_an_envelope_costs_no_call_more(busy: Project) -> None:
+def test_an_envelope_without_feedback_takes_one_call(busy: Project) -> None:
     sdk.capture(busy)
     with recorded() as calls:
         sdk.capture(busy)
     assert [each.operation for each in calls] == ["PutItem"]
 
 
-def test_a_clear_hides_and_deletes_it(busy: Project) -> None:
+def test_a_clear_hides_and_deletes_feedback(busy: Project) -> None:
     send(busy, ("user_report", REPORT))
-    assert told(busy)
+    assert stored_feedback(busy)
     clear(busy.id)
-    assert told(busy) == []
+    assert stored_feedback(busy) == []
     assert feedback.of_event(visible_in(busy.id), EVENT) == []
     delete_cleared.clean(busy.id)
     assert feedback_rows() == []
 
 
-def test_pages_follow_each_other(busy: Project) -> None:
+def test_each_page_of_feedback_goes_on_where_the_last_one_ended(busy: Project) -> None:
     for number in range(5):
         send(busy, ("user_report", {**REPORT, "comments": f"{number}"}))
     visible = visible_in(busy.id)
@@ -228,7 +230,7 @@ def test_pages_follow_each_other(busy: Project) -> None:
     assert [each.message for each in (*first, *second, *third)] == ["4", "3", "2", "1", "0"]
 
 
-def test_an_erased_person_has_written_nothing(busy: Project) -> None:
+def test_erasing_a_person_deletes_feedback_by_them_or_that_names_them(busy: Project) -> None:
     send(busy, ("user_report", REPORT), ("feedback", MESSAGE))
     third = {
         **REPORT,
@@ -240,8 +242,8 @@ def test_an_erased_person_has_written_nothing(busy: Project) -> None:
     project = projects.find(busy.id)
     *_, last = erase.erase(project, "kim@example.org", dry_run=True)
     assert last.receipt.feedback_deleted == 2
-    assert len(told(busy)) == 3
+    assert len(stored_feedback(busy)) == 3
     *_, last = erase.erase(project, "kim@example.org")
     assert last.receipt.feedback_deleted == 2
-    assert [each.name for each in told(busy)] == ["Ada"]
+    assert [each.name for each in stored_feedback(busy)] == ["Ada"]
     assert "kim@example.org" not in str(rows())

@@ -29,34 +29,34 @@ def api() -> dict[str, Any]:
 
 
 def header(response: dict[str, Any], name: str) -> str:
-    """A header of an answer; the template quotes what is literal."""
+    """Return a header of a gateway response. The template quotes literal values."""
     parameters = response["ResponseParameters"]
     value: str = parameters.get(f"gatewayresponse.header.{name}") or parameters["Headers"][name]
     return value.strip("'")
 
 
 @pytest.mark.parametrize("kind", sorted(api()["GatewayResponses"].keys() - {"ACCESS_DENIED"}))
-def test_every_answer_is_json_with_cors(kind: str) -> None:
+def test_every_gateway_response_is_json_with_cors(kind: str) -> None:
     response = api()["GatewayResponses"][kind]
     ((content_type, content),) = response["ResponseTemplates"].items()
     assert content_type == "application/json"
     # The gateway puts a quoted message into the variable's place.
-    answer = json.loads(content.replace("$context.error.messageString", '"why"'))
-    assert set(answer) == {"message", "ok", "error", "detail"}
-    assert answer["ok"] is False
-    assert answer["message"] == answer["error"] == answer["detail"]
+    parsed = json.loads(content.replace("$context.error.messageString", '"why"'))
+    assert set(parsed) == {"message", "ok", "error", "detail"}
+    assert parsed["ok"] is False
+    assert parsed["message"] == parsed["error"] == parsed["detail"]
     assert header(response, "Access-Control-Allow-Origin") == "*"
     assert set(header(response, "Access-Control-Expose-Headers").split(",")) == EXPOSED
 
 
-def test_every_status_of_the_contract_has_its_answer() -> None:
+def test_every_status_of_the_contract_has_a_gateway_response() -> None:
     responses = api()["GatewayResponses"]
     statuses = {int(response.get("StatusCode", 0)) for response in responses.values()}
     assert {404, 413, 415, 429} <= statuses
     assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= set(responses)
 
 
-def test_a_function_that_failed_or_was_not_started_makes_clients_try_again() -> None:
+def test_a_5xx_of_the_gateway_is_503_with_retry_after() -> None:
     # Its status is that of every 5xx that has no response of its own (Gateway response types).
     response = api()["GatewayResponses"]["DEFAULT_5XX"]
     refused = ServiceUnavailableError()
@@ -69,11 +69,11 @@ def test_a_function_that_failed_or_was_not_started_makes_clients_try_again() -> 
 
 
 @pytest.mark.parametrize("kind", ["THROTTLED", "QUOTA_EXCEEDED"])
-def test_429_tells_when_to_come_back(kind: str) -> None:
+def test_429_has_a_retry_after_header(kind: str) -> None:
     assert int(header(api()["GatewayResponses"][kind], "Retry-After")) >= 1
 
 
-def test_429_tells_sdks_when_to_come_back() -> None:
+def test_429_has_a_rate_limit_header_for_sdks() -> None:
     response = api()["GatewayResponses"]["THROTTLED"]
     seconds = header(response, "Retry-After")
     assert header(response, "X-Sentry-Rate-Limits") == f"{seconds}::key:rate_limited"
@@ -92,13 +92,13 @@ def preflight(path: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", sorted({path for _, path in template.routes()}))
-def test_the_gateway_itself_answers_a_preflight(path: str) -> None:
+def test_the_gateway_itself_responds_to_a_preflight(path: str) -> None:
     integration = preflight(path)["x-amazon-apigateway-integration"]
-    (answer,) = integration["responses"].values()
+    (response,) = integration["responses"].values()
     assert integration["type"] == "mock"
     # "Text data" and no more: with binary media types the gateway fails otherwise.
     assert body()["x-amazon-apigateway-binary-media-types"] == ["*/*"]
-    assert integration["contentHandling"] == answer["contentHandling"] == "CONVERT_TO_TEXT"
+    assert integration["contentHandling"] == response["contentHandling"] == "CONVERT_TO_TEXT"
     assert json.loads(integration["requestTemplates"]["application/json"]) == {"statusCode": 200}
     # A browser sends no key with it.
     assert "security" not in preflight(path)
@@ -107,13 +107,13 @@ def test_the_gateway_itself_answers_a_preflight(path: str) -> None:
 @pytest.mark.parametrize("path", sorted({path for _, path in template.routes()}))
 def test_preflight_allows_every_method_and_header_of_the_contracts(path: str) -> None:
     operation = preflight(path)
-    (answer,) = operation["x-amazon-apigateway-integration"]["responses"].values()
+    (response,) = operation["x-amazon-apigateway-integration"]["responses"].values()
     cors = {
         name.removeprefix("method.response.header."): value.strip("'")
-        for name, value in answer["responseParameters"].items()
+        for name, value in response["responseParameters"].items()
     }
     # A header that the method does not declare is not sent.
-    assert set(cors) == set(operation["responses"][answer["statusCode"]]["headers"])
+    assert set(cors) == set(operation["responses"][response["statusCode"]]["headers"])
     assert cors["Access-Control-Allow-Origin"] == "*"
     assert int(cors["Access-Control-Max-Age"]) > 0
     methods = set(cors["Access-Control-Allow-Methods"].split(","))
@@ -137,7 +137,7 @@ def test_preflight_allows_every_method_and_header_of_the_contracts(path: str) ->
     }
 
 
-def test_the_api_has_the_one_stage_that_is_throttled_and_logged() -> None:
+def test_the_api_has_one_stage_which_is_throttled_and_logged() -> None:
     made = template.transformed().values()
     stages = [r["Properties"] for r in made if r["Type"] == "AWS::ApiGateway::Stage"]
     assert [stage["StageName"] for stage in stages] == ["v1"]
@@ -149,7 +149,7 @@ def test_the_api_has_the_one_stage_that_is_throttled_and_logged() -> None:
 
 
 def test_api_gateway_knows_the_method_of_every_route() -> None:
-    # It ignores others without a word (OpenAPI 2.0, "Path Item Object").
+    # It ignores others silently (OpenAPI 2.0, "Path Item Object").
     paths = template.transformed()["Api"]["Properties"]["Body"]["paths"]
     known = {"get", "head", "post", "put", "patch", "delete", "options"}
     assert {method for path in paths.values() for method in path} <= known
@@ -170,7 +170,7 @@ def test_the_template_has_the_plans_of_the_default_limits(plan: str, limit: Rate
     plans = template.of_type("AWS::ApiGateway::UsagePlan")
     throttle = {"RateLimit": limit.per_minute / 60, "BurstLimit": limit.burst}
     assert plans[plan]["Throttle"] == throttle
-    # By this name it is found for a key with that limit.
+    # The plan for a key with this limit is found by this name.
     name = gateway_keys.plan_name(Gateway("${AWS::StackName}", "api", "v1"), limit)
     assert plans[plan]["UsagePlanName"] == {"Fn::Sub": name}
     assert "Throttle" not in plans["UnmeteredPlan"]
@@ -183,6 +183,6 @@ def test_a_body_reaches_the_functions_as_the_bytes_that_were_sent() -> None:
 def test_the_access_log_holds_no_query_and_no_header() -> None:
     written = set(re.findall(r"\$context\.([\w.]+)", api()["AccessLogSetting"]["Format"]))
     harmless = {"requestId", "requestTime", "identity.sourceIp", "httpMethod", "resourcePath"}
-    # The meter's own word for the project: an id, and no key.
+    # The authorizer's value for the project: an id, not a key.
     ours = {"authorizer.project"}
     assert written <= harmless | ours | {"status", "responseLatency", "error.responseType"}

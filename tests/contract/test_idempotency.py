@@ -17,7 +17,7 @@ from tests.support.gateway import call
 DAY_S = 24 * 3600
 
 
-def test_a_retry_gets_the_same_answer_and_stores_nothing(busy: Project) -> None:
+def test_a_retry_gets_the_same_response_and_stores_nothing(busy: Project) -> None:
     first = ingest(busy, BOOM, idempotency_key="k")
     assert "Idempotency-Replayed" not in first.headers
     again = ingest(busy, BOOM, idempotency_key="k")
@@ -27,7 +27,7 @@ def test_a_retry_gets_the_same_answer_and_stores_nothing(busy: Project) -> None:
     assert [event["id"] for event in events(busy)] == [first.json["id"]]
 
 
-def test_another_body_gets_the_same_answer_with_a_mark_and_is_counted(
+def test_another_body_gets_the_same_response_with_a_mismatch_header_and_is_lost(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     first = ingest(busy, BOOM, idempotency_key="k")
@@ -50,7 +50,7 @@ def test_the_same_body_in_another_coding_is_no_mismatch(busy: Project) -> None:
     assert "Idempotency-Mismatch" not in again.headers
 
 
-def test_both_spellings_of_the_route_know_each_other_s_keys(busy: Project) -> None:
+def test_both_spellings_of_the_route_share_idempotency_keys(busy: Project) -> None:
     headers = {"X-Api-Key": busy.key, "Idempotency-Key": "k"}
     first = call("POST", "/api/ingest", BOOM, headers)
     again = call("POST", "/api/v1/ingest", BOOM, headers)
@@ -66,13 +66,13 @@ def test_a_key_is_scoped_to_its_project(busy: Project) -> None:
     assert len(events(busy)) == len(events(other)) == 1
 
 
-def test_the_project_s_other_api_key_meets_the_same_record(busy: Project) -> None:
+def test_all_api_keys_of_a_project_share_idempotency_records(busy: Project) -> None:
     _, second = projects.create_key(busy.id, "another")
     first = ingest(busy, BOOM, idempotency_key="k")
     assert ingest(Project(busy.id, second), BOOM, idempotency_key="k").text == first.text
 
 
-def test_after_24_hours_the_key_is_new_though_the_row_is_still_there(
+def test_after_24_hours_a_key_is_new_even_if_its_row_still_exists(
     busy: Project, clock: Clock
 ) -> None:
     first = ingest(busy, BOOM, idempotency_key="k")
@@ -90,7 +90,7 @@ def test_after_24_hours_the_key_is_new_though_the_row_is_still_there(
     assert len(events(busy)) == 2
 
 
-def test_the_record_outlives_its_day_in_the_table(busy: Project, clock: Clock) -> None:
+def test_the_row_of_a_record_expires_more_than_24_hours_later(busy: Project, clock: Clock) -> None:
     ingest(busy, BOOM, idempotency_key="k")
     (record,) = rows()["IDEMPOTENCY_TABLE"]
     assert int(record["ttl"]["N"]) > clock.ms // 1000 + DAY_S
@@ -111,7 +111,7 @@ def test_a_key_out_of_bounds_is_refused_and_named(busy: Project, key: str) -> No
 
 
 @pytest.mark.parametrize("key", ["x", "x" * 255, "with space", "é", "\u00a0", "“quoted”", "~"])
-def test_any_other_key_is_taken(busy: Project, key: str) -> None:
+def test_any_other_key_is_accepted(busy: Project, key: str) -> None:
     first = ingest(busy, BOOM, idempotency_key=key)
     assert first.status == 202
     again = ingest(busy, BOOM, idempotency_key=key)
@@ -139,14 +139,14 @@ def test_a_busy_store_records_nothing_so_that_the_retry_succeeds(busy: Project) 
         raise throttled(each)
 
     with watched(refuse):
-        busy_answer = ingest(busy, BOOM, idempotency_key="k")
-    assert busy_answer.status == 503
-    assert busy_answer.headers["Retry-After"] == "1"
+        refused = ingest(busy, BOOM, idempotency_key="k")
+    assert refused.status == 503
+    assert refused.headers["Retry-After"] == "1"
     assert ingest(busy, BOOM, idempotency_key="k").status == 202
     assert len(events(busy)) == 1
 
 
-def test_a_wrong_api_key_learns_nothing_of_idempotency_keys(busy: Project) -> None:
+def test_a_wrong_api_key_reveals_nothing_about_idempotency_keys(busy: Project) -> None:
     ingest(busy, BOOM, idempotency_key="k")
     with recorded() as seen:
         refused = call("POST", "/api/ingest", BOOM, {"X-Api-Key": "wrong", "Idempotency-Key": "k"})
@@ -165,7 +165,7 @@ def test_the_event_and_its_record_are_written_in_one_transaction(busy: Project) 
     assert set(tables) == {settings().idempotency_table, settings().events_table}
 
 
-def test_a_record_of_an_event_that_has_expired_meanwhile_is_still_the_answer(
+def test_a_record_is_still_replayed_after_its_event_has_expired(
     clock: Clock,
 ) -> None:
     project = new_project(retention_days=1)

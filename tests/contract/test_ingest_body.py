@@ -61,8 +61,8 @@ STRINGS = [
 NO_TEXT: list[Any] = [5, 1.5, True, [], {}]
 
 
-def complaints(project: Project, body: Any) -> set[str]:
-    """The fields that a refused body's answer names."""
+def named_fields(project: Project, body: Any) -> set[str]:
+    """Return the fields that the response to a refused body names."""
     refused = ingest(project, body)
     assert refused.status == 422, refused.text
     assert set(refused.json) == {"message", "errors"}
@@ -105,7 +105,7 @@ def test_either_message_or_exception_class_is_enough(busy: Project, name: str) -
 def test_without_message_and_exception_class_both_are_named(busy: Project) -> None:
     nothing: list[Any] = [{}, {"message": ""}, {"message": None, "exception_class": ""}]
     for body in [*nothing, {"level": "info"}]:
-        assert complaints(busy, body) == {"message", "exception_class"}
+        assert named_fields(busy, body) == {"message", "exception_class"}
 
 
 def test_the_four_levels_are_kept_and_any_other_is_refused(busy: Project) -> None:
@@ -113,14 +113,14 @@ def test_the_four_levels_are_kept_and_any_other_is_refused(busy: Project) -> Non
         assert kept(busy, {"message": "boom", "level": level})["level"] == level
     others: list[Any] = ["fatal", "ERROR", "", 1, True, [], {}]
     for bad in others:
-        assert complaints(busy, {"message": "boom", "level": bad}) == {"level"}
+        assert named_fields(busy, {"message": "boom", "level": bad}) == {"level"}
 
 
 @pytest.mark.parametrize("name", STRINGS)
-def test_a_text_field_that_is_no_text_is_named(busy: Project, name: str) -> None:
+def test_a_text_field_that_is_not_text_is_named(busy: Project, name: str) -> None:
     for value in NO_TEXT:
         body = {"message": "boom", "exception_class": "E", name: value}
-        assert complaints(busy, body) == {name}
+        assert named_fields(busy, body) == {name}
 
 
 def test_a_line_is_an_integer(busy: Project) -> None:
@@ -128,21 +128,21 @@ def test_a_line_is_an_integer(busy: Project) -> None:
         assert kept(busy, {"message": "boom", "line": line})["line"] == line
     others: list[Any] = [1.5, "4x", "", True, False, [], {}, 1e300]
     for bad in others:
-        assert complaints(busy, {"message": "boom", "line": bad}) == {"line"}
+        assert named_fields(busy, {"message": "boom", "line": bad}) == {"line"}
 
 
 @pytest.mark.parametrize("name", ["context", "user"])
-def test_an_object_field_that_is_no_object_is_named(busy: Project, name: str) -> None:
+def test_an_object_field_that_is_not_an_object_is_named(busy: Project, name: str) -> None:
     others: list[Any] = ["x", 5, True, []]
     for value in others:
-        assert complaints(busy, {"message": "boom", name: value}) == {name}
+        assert named_fields(busy, {"message": "boom", name: value}) == {name}
 
 
 def test_a_bad_part_of_the_user_is_named(busy: Project) -> None:
     for name in USER:
         for value in NO_TEXT[-2:]:
             body = {"message": "boom", "user": {name: value}}
-            assert complaints(busy, body) == {f"user.{name}"}
+            assert named_fields(busy, body) == {f"user.{name}"}
 
 
 def test_a_user_s_id_may_be_a_number_or_a_text(busy: Project) -> None:
@@ -151,20 +151,20 @@ def test_a_user_s_id_may_be_a_number_or_a_text(busy: Project) -> None:
         assert event["context"] == {"user": {"id": identity}}
 
 
-def test_the_user_is_merged_into_the_context_s_own(busy: Project) -> None:
+def test_the_user_is_merged_into_the_user_of_the_context(busy: Project) -> None:
     context = {"user": {"id": 1, "plan": "gold"}, "cart": 5}
     event = kept(busy, {"message": "boom", "context": context, "user": {"id": 2, "name": "Ada"}})
     assert event["context"] == {"user": {"id": 2, "plan": "gold", "name": "Ada"}, "cart": 5}
 
 
-def test_a_context_s_user_of_another_shape_makes_room_for_the_user(busy: Project) -> None:
+def test_a_user_of_the_context_that_is_not_an_object_is_replaced(busy: Project) -> None:
     body = {"message": "boom", "context": {"user": "ada"}, "user": {"name": "Ada"}}
     assert kept(busy, body)["context"] == {"user": {"name": "Ada"}}
 
 
 def test_fifty_breadcrumbs_are_kept_and_more_are_refused(busy: Project) -> None:
     crumbs = [{"message": str(n)} for n in range(51)]
-    assert complaints(busy, {"message": "boom", "breadcrumbs": crumbs}) == {"breadcrumbs"}
+    assert named_fields(busy, {"message": "boom", "breadcrumbs": crumbs}) == {"breadcrumbs"}
     event = kept(busy, {"message": "boom", "breadcrumbs": crumbs[:50]})
     assert event["breadcrumbs"] == crumbs[:50]
 
@@ -179,17 +179,17 @@ def test_a_bad_breadcrumb_is_named(busy: Project) -> None:
         ([{"timestamp": []}], "breadcrumbs.0.timestamp"),
     ]
     for breadcrumbs, name in bad:
-        assert complaints(busy, {"message": "boom", "breadcrumbs": breadcrumbs}) == {name}
+        assert named_fields(busy, {"message": "boom", "breadcrumbs": breadcrumbs}) == {name}
 
 
 def test_a_timestamp_is_iso_8601_and_kept_as_sent(busy: Project) -> None:
     for good in ("2026-11-22", "2026-11-22T10:00:00Z", "2026-11-22T10:00:00.123456+05:30"):
         assert kept(busy, {"message": "boom", "timestamp": good})["timestamp"] == good
     for bad in ("", "yesterday", "1795341598", "2026-13-01T00:00:00Z"):
-        assert complaints(busy, {"message": "boom", "timestamp": bad}) == {"timestamp"}
+        assert named_fields(busy, {"message": "boom", "timestamp": bad}) == {"timestamp"}
 
 
-def test_the_server_s_time_stands_in_for_an_absent_timestamp(busy: Project) -> None:
+def test_without_a_timestamp_the_time_of_receipt_is_used(busy: Project) -> None:
     event = kept(busy, {"message": "boom"})
     assert event["timestamp"] == event["received_at"]
 
@@ -197,18 +197,18 @@ def test_the_server_s_time_stands_in_for_an_absent_timestamp(busy: Project) -> N
 def test_a_source_map_url_must_be_a_url(busy: Project) -> None:
     for url in ("", "app.js.map", "http://", "//cdn.example/a", "http://a b/c"):
         body = {"message": "boom", "source_map_url": url}
-        assert complaints(busy, body) == {"source_map_url"}
+        assert named_fields(busy, body) == {"source_map_url"}
 
 
 def test_every_bad_field_is_named_at_once(busy: Project) -> None:
     bad: dict[str, Any] = dict.fromkeys(STRINGS, 5)
     bad |= {"line": True, "level": "loud", "context": [], "user": 1, "breadcrumbs": [{"data": 1}]}
-    assert complaints(busy, bad) == {*bad, "breadcrumbs.0.data"} - {"breadcrumbs"}
+    assert named_fields(busy, bad) == {*bad, "breadcrumbs.0.data"} - {"breadcrumbs"}
 
 
-def test_rules_beyond_types_are_named_beside_wrong_types(busy: Project) -> None:
+def test_invalid_values_are_named_together_with_wrong_types(busy: Project) -> None:
     body = {"timestamp": "soon", "source_map_url": "no", "level": "loud", "line": False}
-    assert complaints(busy, body) == {"message", "exception_class", *body}
+    assert named_fields(busy, body) == {"message", "exception_class", *body}
 
 
 def test_unknown_fields_are_ignored(busy: Project) -> None:
@@ -224,9 +224,9 @@ def test_null_is_the_same_as_absent(busy: Project) -> None:
 
 
 def test_an_empty_fingerprint_is_refused(busy: Project) -> None:
-    assert complaints(busy, {"message": "boom", "fingerprint": ""}) == {"fingerprint"}
+    assert named_fields(busy, {"message": "boom", "fingerprint": ""}) == {"fingerprint"}
 
 
-def test_what_is_no_json_object_is_refused(busy: Project) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(busy: Project) -> None:
     for body in (b"", b"null", b"[]", b"5", b'"text"', b"{", b"{}x", b"\xff", b"\x00"):
-        assert complaints(busy, body) == {"body"}
+        assert named_fields(busy, body) == {"body"}

@@ -1,4 +1,4 @@
-"""spec/ingest-api, "Project API key": where it may stand, and which word a wrong one gets."""
+"""spec/ingest-api, "Project API key": where to send it, and the response to a wrong one."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def test_the_query_opens_the_read_route(project: Project) -> None:
     assert read(project.id, {}, f"?api_key={project.key}").status == 200
 
 
-def test_the_query_is_not_looked_at_on_post(project: Project) -> None:
+def test_a_key_in_the_query_of_a_post_is_ignored(project: Project) -> None:
     refused = post({}, BOOM, f"?api_key={project.key}")
     assert (refused.status, refused.json) == (401, MISSING)
 
@@ -47,13 +47,15 @@ def test_the_body_opens_the_ingest_route(project: Project) -> None:
     assert post({}, {**BOOM, "api_key": project.key}).status == 202
 
 
-def test_the_key_in_a_body_is_not_kept(project: Project) -> None:
+def test_the_key_in_a_body_is_not_stored(project: Project) -> None:
     post({}, {**BOOM, "api_key": project.key})
     assert project.key not in read(project.id, {"X-Api-Key": project.key}).text
     assert project.key not in str(rows())
 
 
-def test_the_first_place_that_has_a_key_wins(project: Project) -> None:
+def test_the_header_wins_over_the_bearer_token_and_that_over_body_and_query(
+    project: Project,
+) -> None:
     other = new_project()
     body = {**BOOM, "api_key": other.key}
     header = {"X-Api-Key": project.key, "Authorization": f"Bearer {other.key}"}
@@ -94,7 +96,7 @@ def test_a_wrong_key_in_the_query_is_refused(project: Project, query: str) -> No
     assert (refused.status, refused.json) == (401, response)
 
 
-def test_another_authorization_scheme_is_no_key_at_all(project: Project) -> None:
+def test_another_authorization_scheme_is_ignored(project: Project) -> None:
     basic = {"Authorization": "Basic dXNlcjpwYXNz"}
     assert post(basic, {**BOOM, "api_key": project.key}).status == 202
     assert read(project.id, basic, f"?api_key={project.key}").status == 200
@@ -113,7 +115,7 @@ def test_an_unknown_key_in_the_body_is_refused(project: Project, value: str) -> 
     assert (refused.status, refused.json) == (401, UNKNOWN)
 
 
-def test_no_key_anywhere_is_missing(project: Project) -> None:
+def test_a_request_without_any_key_is_401(project: Project) -> None:
     assert (post({}).status, post({}).json) == (401, MISSING)
     assert (read(project.id, {}).status, read(project.id, {}).json) == (401, MISSING)
     assert post({}, b"not even JSON").json == MISSING
@@ -147,12 +149,14 @@ def test_the_key_of_another_project_reads_nothing(project: Project) -> None:
     assert (refused.status, refused.json) == (401, UNKNOWN)
 
 
-def test_a_new_key_works_at_once_where_it_was_not_tried_before(project: Project) -> None:
+def test_a_new_key_works_at_once_if_it_was_not_tried_before(project: Project) -> None:
     _, second = projects.create_key(project.id, "another")
     assert post({"X-Api-Key": second}).status == 202
 
 
-def test_a_key_tried_too_early_works_within_thirty_seconds(project: Project, clock: Clock) -> None:
+def test_a_key_that_was_tried_before_its_creation_works_within_30_seconds(
+    project: Project, clock: Clock
+) -> None:
     key = projects.new_key()
     assert post({"X-Api-Key": key}).status == 401
     projects.create("late", key)

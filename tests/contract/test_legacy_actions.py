@@ -20,7 +20,7 @@ ON = ("LEGACY_API", "LEGACY_AUTO_CREATE", "LEGACY_READ", "LEGACY_CLEAR")
 
 
 def assert_refused(response: Response, status: int, *fields: str) -> None:
-    """An answer of the contract that names what is wrong."""
+    """Assert that the response is an error of the contract and names these fields."""
     assert response.status == status, response.text
     assert set(response.json) == {"ok", "error"}
     assert response.json["ok"] is False
@@ -46,7 +46,7 @@ def clean_up(project: Project) -> None:
 # ------------------------------------------------------------------ errors
 
 
-def test_errors_are_listed_ascending_from_since_on(busy: Project) -> None:
+def test_errors_after_since_are_listed_in_ascending_order(busy: Project) -> None:
     for n in range(1, 6):
         capture(busy, message=str(n))
     assert [error["id"] for error in errors(busy)] == [1, 2, 3, 4, 5]
@@ -55,7 +55,7 @@ def test_errors_are_listed_ascending_from_since_on(busy: Project) -> None:
     assert len(php(action="errors", hash=busy.key, since="").json["errors"]) == 5
 
 
-def test_an_answer_holds_what_fits_and_the_caller_pages_on(busy: Project) -> None:
+def test_errors_that_do_not_fit_into_a_response_are_in_the_next_one(busy: Project) -> None:
     long = "x" * 1_000_000
     for n in range(7):
         capture(busy, message=f"{n}{long}")
@@ -67,8 +67,8 @@ def test_an_answer_holds_what_fits_and_the_caller_pages_on(busy: Project) -> Non
     assert (seen, responses) == ([1, 2, 3, 4, 5, 6, 7], 2)
 
 
-def unseen(operation: str, sort_key: str) -> Callable[[Call], Any]:
-    """Let one kind of reading not see an item yet: each of them may see a transaction in part."""
+def hide_from(operation: str, sort_key: str) -> Callable[[Call], Any]:
+    """Hide an item from one kind of read: each read may see only a part of a transaction."""
 
     def without(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [item for item in items if item["sk"]["S"] != sort_key]
@@ -87,24 +87,22 @@ def unseen(operation: str, sort_key: str) -> Callable[[Call], Any]:
 
 
 @pytest.mark.parametrize("operation", ["Query", "BatchGetItem"])
-def test_an_error_that_a_read_sees_in_part_is_not_passed_over(
+def test_an_error_that_a_read_sees_only_in_part_is_not_skipped(
     busy: Project, operation: str
 ) -> None:
     for n in range(1, 4):
         capture(busy, message=str(n))
     (second,) = [row for row in rows()["EVENTS_TABLE"] if row["sk"]["S"] == f"{2:012d}"]
     hidden = second["sk"]["S"] if operation == "Query" else second["event"]["S"]
-    with watched(unseen(operation, hidden)):
+    with watched(hide_from(operation, hidden)):
         assert [error["id"] for error in errors(busy)] == [1, 2, 3]
         assert [error["id"] for error in errors(busy, since=1)] == [2, 3]
 
 
-def test_an_error_that_is_being_written_holds_back_those_behind_it(
-    busy: Project, clock: Clock
-) -> None:
+def test_reading_past_an_error_that_is_being_written_is_503(busy: Project, clock: Clock) -> None:
     for n in range(1, 4):
         capture(busy, message=str(n))
-    hide = unseen("Query", f"{2:012d}")
+    hide = hide_from("Query", f"{2:012d}")
 
     def watch(call: Call) -> Any:
         if call.operation == "TransactGetItems":
@@ -118,7 +116,7 @@ def test_an_error_that_is_being_written_holds_back_those_behind_it(
     assert [error["id"] for error in errors(busy, since=1)] == [2, 3]
 
 
-def test_a_number_that_is_gone_holds_nothing_back(busy: Project) -> None:
+def test_a_gap_in_the_numbers_is_skipped(busy: Project) -> None:
     for n in range(1, 4):
         capture(busy, message=str(n))
     (event,) = [event for event in events(busy) if event["message"] == "2"]
@@ -139,11 +137,11 @@ def test_an_unknown_key_has_no_errors_and_nothing_to_clear() -> None:
     assert rows() == before
 
 
-def test_a_key_that_another_process_has_just_opened_is_known() -> None:
+def test_a_key_whose_project_another_process_has_just_created_works() -> None:
     new = Project("", "brought by a script")
     assert errors(new) == []
     assert clear(new) == 0
-    # Another process's work, which this one does not hear of.
+    # Another process does this, and this one is not notified.
     projects.create("unnamed", new.key)
     (project,) = projects.list_projects()
     legacy.put_legacy(stream.event(project.id, now_ms(), legacy={"level": "Notice"}), 1, 30)
@@ -165,7 +163,7 @@ def test_received_at_is_utc_to_the_second(busy: Project, clock: Clock) -> None:
     assert errors(busy)[0]["received_at"] == "2026-04-14 12:00:00"
 
 
-def test_other_endpoints_events_are_not_among_the_errors(busy: Project) -> None:
+def test_events_of_other_endpoints_are_not_listed_as_errors(busy: Project) -> None:
     capture(busy)
     ingest(busy)
     assert [error["id"] for error in errors(busy)] == [1]
@@ -174,7 +172,7 @@ def test_other_endpoints_events_are_not_among_the_errors(busy: Project) -> None:
 # ------------------------------------------------------------------ clear
 
 
-def test_clear_counts_what_it_deletes_and_numbers_go_on(busy: Project) -> None:
+def test_clear_counts_the_deleted_errors_and_numbering_continues(busy: Project) -> None:
     assert clear(busy) == 0
     assert [capture(busy).json["id"] for _ in range(4)] == [1, 2, 3, 4]
     assert clear(busy) == 4
@@ -189,7 +187,7 @@ def test_clear_counts_what_it_deletes_and_numbers_go_on(busy: Project) -> None:
     assert capture(busy).json["id"] == 6
 
 
-def test_clear_takes_all_endpoints_events_along_and_stays_so(busy: Project, clock: Clock) -> None:
+def test_clear_hides_and_deletes_the_events_of_all_endpoints(busy: Project, clock: Clock) -> None:
     capture(busy)
     ingest(busy)
     clock.advance(1)
@@ -217,7 +215,7 @@ def test_an_error_that_is_accepted_after_a_clear_stays(busy: Project, clock: Clo
 def test_an_event_that_is_stored_after_a_clear_stays_however_busy_the_project_is(
     busy: Project, clock: Clock
 ) -> None:
-    # Minted before the clear and still on its way when it comes.
+    # Its id is from before the clear, but it is stored after it.
     late = stream.event(busy.id, clock.ms - 2_000, message="late")
     stream.put(stream.event(busy.id, clock.ms - 10 * n) for n in range(1_500))
     assert clear(busy) == 0
@@ -227,7 +225,7 @@ def test_an_event_that_is_stored_after_a_clear_stays_however_busy_the_project_is
     assert [event["message"] for event in events(busy)] == ["late"]
 
 
-def test_a_clear_that_cannot_note_all_that_is_recent_changes_nothing(
+def test_a_clear_with_more_recent_events_than_a_watermark_can_list_is_503(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watermarks, "MOST_IDS", 2)
@@ -249,9 +247,7 @@ def test_clear_leaves_other_projects_alone(busy: Project) -> None:
     assert len(errors(other)) == len(events(other)) == 1
 
 
-def test_one_cleanup_does_the_work_of_all_clears_since_the_one_that_it_hears_of(
-    busy: Project, clock: Clock
-) -> None:
+def test_one_cleanup_also_does_the_work_of_later_clears(busy: Project, clock: Clock) -> None:
     records: list[dict[str, Any]] = []
     for _ in range(6):
         ingest(busy)
@@ -299,7 +295,7 @@ def test_another_method_is_refused(busy: Project, method: str) -> None:
     assert response.headers["Allow"] == "GET, HEAD, POST"
 
 
-def test_head_answers_like_get_without_a_body_and_changes_nothing(busy: Project) -> None:
+def test_head_has_the_status_of_get_without_a_body_and_changes_nothing(busy: Project) -> None:
     capture(busy)
     before = rows()
     for query in ({"action": "generate"}, {"action": "errors"}, {"action": "clear"}):
@@ -381,7 +377,7 @@ def submit_from(ip: str, key: str) -> Response:
     return call("POST", "/api.php", error, ip=ip)
 
 
-def hundred_created(clock: Clock, ip: str) -> None:
+def create_hundred(clock: Clock, ip: str) -> None:
     """Create 100 projects from this address, slower than the rate limit, at noon UTC."""
     now = now_ms()
     clock.advance((43_200_000 - now % 86_400_000) % 86_400_000 / 1000)
@@ -392,7 +388,7 @@ def hundred_created(clock: Clock, ip: str) -> None:
 
 
 def test_an_address_block_creates_at_most_100_projects_a_day(clock: Clock) -> None:
-    hundred_created(clock, "2001:db8::1")
+    create_hundred(clock, "2001:db8::1")
     for response in (
         generate_from("2001:db8::2"),
         submit_from("2001:db8:0:ff::3", "one more"),
@@ -414,7 +410,7 @@ def test_only_created_projects_count(clock: Clock, monkeypatch: pytest.MonkeyPat
     assert [submit_from("192.0.2.1", key).status for key in "bcd"] == [200, 429, 429]
 
 
-def test_a_local_stack_creates_any_number_for_its_own_machine(
+def test_on_a_local_stack_its_own_machine_creates_any_number_of_projects(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("errata.usecases.legacy.MAX_CREATIONS", 2)

@@ -19,14 +19,14 @@ REQUEST = {
 
 
 def assert_refused(response: Response, status: int, *fields: str) -> None:
-    """An answer of the contract that names what is wrong."""
+    """Assert that the response is an error of the contract and names these fields."""
     assert response.status == status, response.text
     assert set(response.json) == {"ok", "error"}
     assert response.json["ok"] is False
     assert all(field in response.json["error"] for field in fields), response.text
 
 
-def test_every_field_comes_back(project: Project, clock: Clock) -> None:
+def test_every_field_is_read_back(project: Project, clock: Clock) -> None:
     sent = capture(project, file="/a.php", line=42, hostname="dev", request=REQUEST)
     assert (sent.status, sent.json) == (200, {"ok": True, "id": 1})
     (error,) = errors(project)
@@ -47,7 +47,7 @@ def test_every_field_comes_back(project: Project, clock: Clock) -> None:
     assert event["received_at"].startswith(received.replace(" ", "T"))
 
 
-def test_what_was_not_sent_is_null(project: Project) -> None:
+def test_a_field_that_was_not_sent_is_null(project: Project) -> None:
     capture(project, level="Error", message="")
     (error,) = errors(project)
     given = {"id", "level", "message", "received_at"}
@@ -64,7 +64,7 @@ def test_what_was_not_sent_is_null(project: Project) -> None:
     assert error["message"] == ""
 
 
-def test_empty_and_zero_are_kept_apart_from_null(project: Project) -> None:
+def test_empty_text_zero_and_false_are_not_read_back_as_null(project: Project) -> None:
     request = {"method": "", "url": "", "get": None, "post": False}
     capture(project, file="", line=0, hostname="", request=request)
     (error,) = errors(project)
@@ -104,12 +104,12 @@ def test_a_bad_field_is_named(project: Project) -> None:
     assert rows() == before
 
 
-def test_what_is_no_json_object_is_refused(project: Project) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(project: Project) -> None:
     for body in (b"", b"null", b"[]", b"5", b'"text"', b"{", b"\xff", b"hash=x&level=y"):
         assert_refused(call("POST", "/api.php", body), 400)
 
 
-def test_numbers_rise_by_one_without_gaps_and_are_the_project_s_own(project: Project) -> None:
+def test_each_project_numbers_its_errors_from_1_without_gaps(project: Project) -> None:
     other = new_project()
     sent = [capture(each).json["id"] for each in (project, other, project, other, project)]
     assert sent == [1, 1, 2, 2, 3]
@@ -168,7 +168,7 @@ def test_an_error_is_an_event_like_any_other(project: Project) -> None:
 # ------------------------------------------------------------------ keys
 
 
-def test_a_key_that_no_project_has_gets_one(project: Project) -> None:
+def test_an_unknown_key_creates_a_project(project: Project) -> None:
     assert capture(Project("", "my own key")).json == {"ok": True, "id": 1}
     made = Project("2", "my own key")
     assert [error["id"] for error in errors(made)] == [1]
@@ -177,7 +177,7 @@ def test_a_key_that_no_project_has_gets_one(project: Project) -> None:
     assert capture(made).json["id"] == 2
 
 
-def test_a_key_that_another_is_bringing_at_the_moment_takes_the_error_all_the_same(
+def test_an_error_is_accepted_if_another_request_is_creating_its_project(
     clock: Clock,
 ) -> None:
     met: list[Call] = []
@@ -213,7 +213,7 @@ def test_a_generated_key_is_random_and_opens_both_apis() -> None:
     assert projects.find("1").name == "shop"
 
 
-def test_a_key_of_the_operator_s_works_here(project: Project) -> None:
+def test_a_key_that_an_operator_created_works_here(project: Project) -> None:
     assert capture(project).status == 200
     assert len(errors(project)) == 1
 
@@ -230,7 +230,9 @@ def test_a_revoked_key_is_refused_and_creates_nothing(project: Project, clock: C
     assert rows() == before
 
 
-def test_the_address_that_tries_a_revoked_key_is_counted(project: Project, clock: Clock) -> None:
+def test_attempts_with_a_revoked_key_are_rate_limited_by_address(
+    project: Project, clock: Clock
+) -> None:
     record, _ = projects.list_keys(project.id)
     projects.revoke_key(project.id, record.id)
     assert [capture(project).status for _ in range(61)] == [403] * 60 + [429]

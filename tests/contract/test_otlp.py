@@ -26,7 +26,7 @@ PROTOBUF = {"Content-Type": "application/x-protobuf"}
 DROPPED = "Errata keeps spans with exceptions."
 
 
-def wanting_errors(project: Project) -> Project:
+def keep_error_logs(project: Project) -> Project:
     log_records.change(project.id, True)
     clear_cache()
     return project
@@ -87,7 +87,9 @@ def test_a_stack_trace_that_cannot_be_read_is_kept(busy: Project) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "protobuf"])
-def test_what_is_no_error_is_dropped_and_counted(busy: Project, form: str) -> None:
+def test_spans_and_log_records_without_an_error_are_rejected_and_counted(
+    busy: Project, form: str
+) -> None:
     sent = {
         "traces": spans(span(exception()), span(), span()),
         "logs": logs(log(exception(kind="ValueError")), log(body="a"), log(body="b", severity=9)),
@@ -95,9 +97,9 @@ def test_what_is_no_error_is_dropped_and_counted(busy: Project, form: str) -> No
     for signal, body in sent.items():
         name = "rejectedSpans" if signal == "traces" else "rejectedLogRecords"
         if form == "json":
-            said = export(busy, signal, body).json["partialSuccess"]
-            assert said[name] == "2"
-            assert said["errorMessage"].startswith("Errata keeps ")
+            partial = export(busy, signal, body).json["partialSuccess"]
+            assert partial[name] == "2"
+            assert partial["errorMessage"].startswith("Errata keeps ")
         else:
             response = export(busy, signal, otlp.as_protobuf(signal, body), PROTOBUF)
             assert response.headers["Content-Type"] == "application/x-protobuf"
@@ -119,7 +121,7 @@ def test_log_records_of_level_error_are_events_if_the_project_wants_them(
     headers = {} if form == "json" else PROTOBUF
     export(busy, "logs", body_sent, headers)
     assert events(busy) == []
-    wanting_errors(busy)
+    keep_error_logs(busy)
     response = export(busy, "logs", body_sent, headers)
     assert response.text == ("{}" if form == "json" else "")
     event = only(busy)
@@ -150,7 +152,7 @@ def test_log_items_of_an_sdk_are_events_if_the_project_wants_them(busy: Project)
     first = sdk.post(busy, sdk.envelope(item))
     assert "log_item" in first.headers["X-Sentry-Rate-Limits"]
     assert events(busy) == []
-    wanting_errors(busy)
+    keep_error_logs(busy)
     for _ in range(2):
         response = sdk.post(busy, sdk.envelope(item))
         assert response.status == 200
@@ -162,10 +164,10 @@ def test_log_items_of_an_sdk_are_events_if_the_project_wants_them(busy: Project)
     assert event["timestamp"] == "2026-11-30T16:51:56.250Z"
 
 
-def test_a_log_item_that_cannot_be_read_costs_itself(
+def test_an_unreadable_log_item_is_dropped_and_the_rest_is_stored(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
-    wanting_errors(busy)
+    keep_error_logs(busy)
     good = sdk.item("log", {"items": [{"level": "error", "body": "no price"}]})
     bad = sdk.item("log", b"[1")
     event = sdk.item("event", sdk.event())
@@ -179,7 +181,7 @@ def test_a_log_item_that_cannot_be_read_costs_itself(
 
 
 @pytest.mark.parametrize("order", [("logs", "traces"), ("traces", "logs")])
-def test_an_exception_as_log_record_and_in_a_span_is_one_event(
+def test_an_exception_in_a_log_record_and_in_a_span_is_one_event(
     busy: Project, order: tuple[str, str]
 ) -> None:
     """Sent by the Python SDK: the span's stack trace has frames of the SDK, its type a module."""
@@ -191,7 +193,9 @@ def test_an_exception_as_log_record_and_in_a_span_is_one_event(
     assert [each["type"] for each in event["exceptions"]] == ["KeyError", "NoPriceError"]
 
 
-def test_other_exceptions_are_other_events(busy: Project) -> None:
+def test_exceptions_that_differ_in_type_line_span_or_trace_are_separate_events(
+    busy: Project,
+) -> None:
     elsewhere = otlp.STACK.replace("line 12", "line 13")
     export(busy, "traces", spans(span(exception(), exception("ValueError"))))
     export(busy, "traces", spans(span(exception(stack=elsewhere))))
@@ -200,7 +204,9 @@ def test_other_exceptions_are_other_events(busy: Project) -> None:
     assert len(events(busy)) == 5
 
 
-def test_equal_records_of_one_request_are_two_events_however_often_sent(busy: Project) -> None:
+def test_two_equal_records_of_one_request_stay_two_events_if_it_is_sent_again(
+    busy: Project,
+) -> None:
     record = log(exception())
     body = logs(record, record)
     for _ in range(2):
@@ -210,7 +216,7 @@ def test_equal_records_of_one_request_are_two_events_however_often_sent(busy: Pr
 
 
 def test_nothing_is_lost_or_doubled_if_the_process_ends_between_two_calls(busy: Project) -> None:
-    wanting_errors(busy)
+    keep_error_logs(busy)
     number = 0
     for number in itertools.count(1):
         body = logs(
@@ -249,7 +255,7 @@ def test_a_failed_store_is_503_and_the_same_request_then_stores_the_rest(
     assert len(events(busy)) == 4
 
 
-def test_the_price_of_an_exception(busy: Project) -> None:
+def test_an_exception_takes_one_call_in_a_log_record_and_three_in_a_span(busy: Project) -> None:
     export(busy, "logs", logs(log(exception())))
     with recorded() as calls:
         export(busy, "logs", logs(log(exception(kind="Other"))))
@@ -268,7 +274,7 @@ def with_key(project: Project, headers: dict[str, str], url: str) -> int:
     return call("POST", url, spans(span(exception())), sent).status
 
 
-def test_where_a_key_may_stand_and_which_it_may_be(busy: Project) -> None:
+def test_api_keys_and_public_keys_are_accepted_in_headers_and_the_query(busy: Project) -> None:
     of_project = f"/api/{busy.id}/integration/otlp/v1/traces"
     for url in ("/v1/traces", of_project, f"{of_project}/"):
         for headers in (
@@ -287,7 +293,7 @@ def test_where_a_key_may_stand_and_which_it_may_be(busy: Project) -> None:
     assert events(other) == []
 
 
-def test_at_the_functions_url(busy: Project) -> None:
+def test_the_function_s_url_accepts_otlp(busy: Project) -> None:
     def send(url: str, headers: dict[str, str]) -> Response:
         sent = {"Content-Type": "application/x-protobuf", **headers}
         return function_url.call("POST", url, sent_by_python("traces"), sent)
@@ -305,16 +311,16 @@ def test_at_the_functions_url(busy: Project) -> None:
     assert len(events(busy)) == 1
 
 
-def test_the_rate_limit_of_a_key_ends_a_request(
+def test_a_rate_limit_reached_within_a_request_rejects_its_other_events(
     caplog: pytest.LogCaptureFixture, project: Project
 ) -> None:
     projects.change(project.id, 3, None)
     body = logs(*(log(exception(kind=f"Error{n}")) for n in range(8)))
     of_dsn = {"X-Api-Key": project.public}  # reading counts against another key
-    said = export(project, "logs", body, of_dsn, counts=False).json["partialSuccess"]
+    partial = export(project, "logs", body, of_dsn, counts=False).json["partialSuccess"]
     stored = len(events(project))
     assert 1 <= stored < 8
-    assert said == {
+    assert partial == {
         "rejectedLogRecords": str(8 - stored),
         "errorMessage": f"{8 - stored} events: Too many requests.",
     }
@@ -330,7 +336,9 @@ def test_the_rate_limit_of_a_key_ends_a_request(
 
 
 @pytest.mark.usefixtures("clock")
-def test_a_reached_quota_is_not_for_retries(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_reached_quota_is_a_partial_success_not_an_error_to_retry(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     organization = organizations.create("small")
     organizations.change(organization.id, monthly_quota=1)
     created = projects.create("shop", organization=organization.id)
@@ -347,7 +355,7 @@ def test_a_reached_quota_is_not_for_retries(caplog: pytest.LogCaptureFixture) ->
 # ------------------------------------------------------------------ bodies
 
 
-def test_codings(busy: Project) -> None:
+def test_gzip_and_deflate_are_accepted_and_other_codings_are_415(busy: Project) -> None:
     for coding in ("gzip", "deflate"):
         content = logs(log(exception(kind=coding)))
         body = gzip.compress(content) if coding == "gzip" else zlib.compress(content)
@@ -371,7 +379,7 @@ def test_codings(busy: Project) -> None:
         (b"\x1f\x8bno gzip", PROTOBUF),
     ],
 )
-def test_what_is_not_otlp_is_400(
+def test_a_body_that_is_not_otlp_is_400(
     busy: Project, body: bytes, headers: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     response = export(busy, "logs", body, headers)
@@ -379,12 +387,12 @@ def test_what_is_not_otlp_is_400(
     assert caplog.messages == [f"event lost: project {busy.id}, invalid"]
 
 
-def test_an_empty_request_is_fine(busy: Project) -> None:
+def test_an_empty_request_is_accepted(busy: Project) -> None:
     assert export(busy, "logs", b"", PROTOBUF).text == ""
     assert export(busy, "logs", b"{}").json == {}
 
 
-def test_a_record_that_cannot_be_read_costs_itself(busy: Project) -> None:
+def test_an_unreadable_record_is_rejected_and_the_rest_is_stored(busy: Project) -> None:
     bad = b"exception\xff"
     scoped = b"".join(b"\x12" + bytes([len(each)]) + each for each in (bad, b"\x0a\x09exception"))
     good = otlp.as_protobuf("logs", logs(log(exception())))
@@ -410,12 +418,14 @@ def test_a_request_that_is_too_large_is_413(
     assert events(busy) == []
 
 
-def test_a_request_may_have_so_many_events(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
+def test_events_beyond_the_limit_of_a_request_are_rejected(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
     body = spans(*(span(exception(), spanId=f"{n + 1:016x}") for n in range(MAX_EVENTS + 3)))
     with caplog.at_level(logging.WARNING, logger="errata"):
-        said = export(busy, "traces", body).json["partialSuccess"]
-    assert said["rejectedSpans"] == "3"
-    assert said["errorMessage"] == (
+        partial = export(busy, "traces", body).json["partialSuccess"]
+    assert partial["rejectedSpans"] == "3"
+    assert partial["errorMessage"] == (
         f"{DROPPED} A request may have {MAX_EVENTS} events. 3 more were refused."
     )
     assert caplog.messages == [f"event lost: project {busy.id}, too_large, 3"]

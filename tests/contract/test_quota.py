@@ -68,7 +68,7 @@ def test_exactly_the_quota_is_accepted(post: Post) -> None:
     assert used() == 5
 
 
-def test_every_process_keeps_to_it() -> None:
+def test_all_processes_together_keep_to_the_quota() -> None:
     project = limited(4)
     statuses = []
     for _ in range(6):
@@ -77,7 +77,7 @@ def test_every_process_keeps_to_it() -> None:
     assert statuses == [202] * 4 + [402] * 2
 
 
-def test_the_legacy_api_keeps_to_it_in_its_own_words() -> None:
+def test_the_legacy_api_keeps_to_the_quota_and_has_its_own_error_format() -> None:
     project = limited(2)
     assert capture(project).json == {"ok": True, "id": 1}
     assert ingest(project).status == 202
@@ -92,7 +92,7 @@ def test_the_legacy_api_keeps_to_it_in_its_own_words() -> None:
     assert capture(project).status == 402
 
 
-def test_a_quota_of_none_at_all_accepts_nothing() -> None:
+def test_a_quota_of_zero_accepts_nothing() -> None:
     project = limited(0)
     assert_reached(ingest(project), 0)
     assert capture(project).status == 402
@@ -119,7 +119,7 @@ def test_refused_requests_use_nothing() -> None:
 PLAIN_AND_ONCE: list[tuple[dict[str, str], int]] = [({}, 2), ({"idempotency_key": "k"}, 3)]
 
 
-def test_what_the_store_does_not_take_uses_nothing() -> None:
+def test_an_event_that_the_store_refuses_uses_no_unit() -> None:
     project = limited(1)
     ingest(project, {"line": 1})
     for headers, call_of_event in PLAIN_AND_ONCE:
@@ -129,16 +129,16 @@ def test_what_the_store_does_not_take_uses_nothing() -> None:
     assert [ingest(project).status for _ in range(2)] == [202, 402]
 
 
-def answer_lost(_call: Call) -> BaseException:
+def response_lost(_call: Call) -> BaseException:
     return ReadTimeoutError(endpoint_url="https://dynamodb")
 
 
-@pytest.mark.parametrize("error", [answer_lost, failing])
-def test_a_unit_that_may_be_returned_is_spent_by_nobody_twice(
+@pytest.mark.parametrize("error", [response_lost, failing])
+def test_a_unit_whose_return_is_uncertain_is_not_spent_twice(
     error: Callable[[Call], BaseException],
 ) -> None:
     project = limited(2)
-    ingest(project, {"line": 1})  # the meter knows the key now
+    ingest(project, {"line": 1})  # the authorizer has cached the key now
     # The lease, the event, the return, which takes effect.
     with fault(2, throttled), fault(3, error, after=True) as outcome:
         assert ingest(project).status == 503
@@ -147,7 +147,7 @@ def test_a_unit_that_may_be_returned_is_spent_by_nobody_twice(
     assert len(events(project)) == 2
 
 
-def test_a_return_is_sent_once() -> None:
+def test_a_return_of_units_is_not_retried() -> None:
     sent: list[str] = []
 
     def lose(request: Any, **_: Any) -> None:
@@ -165,7 +165,7 @@ def test_a_return_is_sent_once() -> None:
 
 
 @pytest.mark.parametrize(("headers", "call_of_event"), PLAIN_AND_ONCE, ids=["plain", "once"])
-def test_an_event_that_may_be_stored_uses_its_unit(
+def test_an_event_that_may_have_been_stored_uses_its_unit(
     headers: dict[str, str], call_of_event: int
 ) -> None:
     project = limited(2)
@@ -194,7 +194,7 @@ def test_402_comes_before_422_and_after_everything_else(clock: Clock) -> None:
     assert ingest(project).status == 403
 
 
-def test_a_replay_uses_nothing_and_is_answered_when_nothing_is_left() -> None:
+def test_a_replay_uses_no_unit_and_works_when_the_quota_is_reached() -> None:
     project = limited(2)
     first = ingest(project, idempotency_key="k")
     for _ in range(3):
@@ -207,7 +207,7 @@ def test_a_replay_uses_nothing_and_is_answered_when_nothing_is_left() -> None:
         assert (again.status, again.json) == (202, first.json)
 
 
-def test_a_month_begins_anew_at_midnight_utc(clock: Clock) -> None:
+def test_a_new_month_begins_at_midnight_utc(clock: Clock) -> None:
     end = datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC)
     clock.ns = int(end.timestamp()) * 10**9
     project = limited(2)
@@ -220,7 +220,7 @@ def test_a_month_begins_anew_at_midnight_utc(clock: Clock) -> None:
     assert used() == 2
 
 
-def test_a_lease_of_the_month_before_is_worth_nothing(clock: Clock) -> None:
+def test_a_lease_of_the_previous_month_is_not_spent(clock: Clock) -> None:
     clock.ns = int(datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC).timestamp()) * 10**9
     project = limited(100_000)
     for _ in range(5):
@@ -241,7 +241,7 @@ def test_a_change_acts_within_30_seconds(clock: Clock) -> None:
     assert ingest(project).status == 202
 
 
-def test_a_lower_quota_takes_back_what_is_leased(clock: Clock) -> None:
+def test_a_lower_quota_takes_back_leased_units(clock: Clock) -> None:
     project = limited(1_000_000)
     for _ in range(4):
         ingest(project)
@@ -269,7 +269,7 @@ def test_a_lower_quota_is_kept_by_every_environment_that_holds_units(clock: Cloc
     assert used() == 3 * 31  # 1 + 2 + 4 + 8 + 16
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=65)
     clock.advance(30)
-    # Each returns what it holds when it next has an event; meanwhile nobody goes beyond.
+    # Each returns its units when it next has an event. Until then, none exceeds the quota.
     statuses = [post_from(leases) for leases in environments * 4]
     clock.advance(quota.REACHED_MS / 1_000)
     statuses += [post_from(leases) for leases in environments * 4]
@@ -279,8 +279,8 @@ def test_a_lower_quota_is_kept_by_every_environment_that_holds_units(clock: Cloc
 
 
 @contextmanager
-def met_by(project: Project) -> Iterator[list[int]]:
-    """Once the quota was asked, another environment sends an event; what it is answered."""
+def another_sender(project: Project) -> Iterator[list[int]]:
+    """Send an event from another environment after the first quota call. Yield its status."""
     statuses: list[int] = []
     calls = count()
 
@@ -310,17 +310,17 @@ def met_by(project: Project) -> Iterator[list[int]]:
     ],
     ids=["invalid", "no JSON", "invalid, with a key", "invalid, api.php"],
 )
-def test_what_is_invalid_takes_the_last_unit_from_nobody(send: Post) -> None:
+def test_an_invalid_event_does_not_take_the_last_unit_from_another_process(send: Post) -> None:
     project = limited(2)
     assert ingest(project).status == 202
-    with met_by(project) as met:
+    with another_sender(project) as met:
         assert send(project).status in (400, 422)
     assert met == [202]
     assert ingest(project).status == 402
     assert used() == 2
 
 
-def test_a_replay_does_not_even_ask_for_the_last_unit() -> None:
+def test_a_replay_does_not_lease_a_unit() -> None:
     project = limited(2)
     first = ingest(project, idempotency_key="k")
     with recorded() as seen:
@@ -330,13 +330,13 @@ def test_a_replay_does_not_even_ask_for_the_last_unit() -> None:
     assert [ingest(project).status for _ in range(2)] == [202, 402]
 
 
-def test_a_flood_of_what_is_refused_with_402_costs_next_to_nothing(clock: Clock) -> None:
+def test_many_requests_refused_with_402_take_almost_no_calls(clock: Clock) -> None:
     project = limited(1_000_000)
     for _ in range(300):
         assert ingest(project).status == 202
     lease = quota._leases[DEFAULT_ORGANIZATION]
     assert lease.next_size > 1
-    # Others use the rest up.
+    # Other processes use up the rest.
     rest = 1_000_000 - used()
     assert quota_leases.lease_units(DEFAULT_ORGANIZATION, lease.month, rest, 1_000_000 - rest)[0]
     while ingest(project).status == 202:
@@ -357,7 +357,7 @@ def test_a_flood_of_what_is_refused_with_402_costs_next_to_nothing(clock: Clock)
         assert len(seen) == 1
 
 
-def test_a_unit_that_others_give_back_is_found(clock: Clock) -> None:
+def test_a_unit_that_another_process_returns_can_be_spent(clock: Clock) -> None:
     project = limited(1)
     assert [ingest(project).status for _ in range(2)] == [202, 402]
     quota_leases.return_units(DEFAULT_ORGANIZATION, quota.month_of(clock.ms), 1)
@@ -376,7 +376,7 @@ def test_organizations_do_not_share_a_quota() -> None:
         keys.append(Project(created.project.id, created.key))
     mine, first, second = keys
     assert [ingest(mine).status for _ in range(2)] == [202, 402]
-    # The projects of one do.
+    # The projects of one organization do.
     assert [ingest(first).status, ingest(second).status, ingest(first).status] == [202, 202, 402]
 
 
@@ -395,7 +395,7 @@ def test_a_thousand_events_of_a_million_cost_twenty_calls_at_most() -> None:
     assert len(calls) <= 20
 
 
-def test_leases_shrink_to_one_and_the_end_is_exact() -> None:
+def test_leases_shrink_to_one_unit_and_the_quota_is_used_up_exactly() -> None:
     limit = 2_300
     access = Access("1", "k", 30, 60, DEFAULT_ORGANIZATION, limit)
 
@@ -417,7 +417,7 @@ def test_leases_shrink_to_one_and_the_end_is_exact() -> None:
     assert used() == limit
 
 
-def test_an_environment_that_is_slow_leases_little(clock: Clock) -> None:
+def test_an_environment_with_few_events_leases_few_units(clock: Clock) -> None:
     access = Access("1", "k", 30, 60, DEFAULT_ORGANIZATION, 1_000_000)
     for _ in range(60):
         lease = quota.spend(access, clock.ms)
@@ -458,7 +458,7 @@ def test_a_lease_is_a_thousandth_of_what_is_left_at_most(left: int, size: int) -
     assert len(leases) == (1 if size == 100 else 2), "once for too many"
 
 
-def test_an_invalid_event_asks_nobody_while_a_unit_is_at_hand() -> None:
+def test_an_invalid_event_takes_no_call_while_a_leased_unit_is_left() -> None:
     project = limited(1_000_000)
     assert used_after(project, 2) == 3  # one of them is left
     with recorded() as seen:
@@ -467,7 +467,7 @@ def test_an_invalid_event_asks_nobody_while_a_unit_is_at_hand() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "next_size"), [(300, 8), (300.001, 2)])
-def test_a_lease_that_lasts_longer_than_five_minutes_is_followed_by_half_of_it(
+def test_a_lease_that_lasts_over_five_minutes_is_followed_by_one_of_half_the_size(
     clock: Clock, seconds: float, next_size: int
 ) -> None:
     project = limited(1_000_000)
@@ -476,20 +476,20 @@ def test_a_lease_that_lasts_longer_than_five_minutes_is_followed_by_half_of_it(
     assert used_after(project, 1) == 7 + next_size
 
 
-def test_a_quota_that_is_reached_is_asked_for_again_after_a_second(clock: Clock) -> None:
+def test_a_reached_quota_is_read_again_after_a_second(clock: Clock) -> None:
     project = limited(1)
 
-    def asked() -> int:
+    def quota_calls() -> int:
         with recorded() as seen:
             assert ingest(project).status == 402
         return len([each for each in seen if "quota#" in str(each.parameters)])
 
     ingest(project)
-    assert asked() == 1
+    assert quota_calls() == 1
     clock.advance(0.999)
-    assert asked() == 0
+    assert quota_calls() == 0
     clock.advance(0.001)
-    assert asked() == 1
+    assert quota_calls() == 1
 
 
 def test_a_unit_of_a_lease_is_spent_again_if_its_event_is_not_stored() -> None:
@@ -507,7 +507,7 @@ def test_a_unit_of_a_lease_is_spent_again_if_its_event_is_not_stored() -> None:
 
 def test_a_unit_whose_return_is_refused_stays_with_the_environment() -> None:
     project = limited(1)
-    ingest(project, {"line": 1})  # the meter knows the key now
+    ingest(project, {"line": 1})  # the authorizer has cached the key now
     # The lease, the event, the return.
     with fault(2, throttled), fault(3, throttled) as outcome:
         assert ingest(project).status == 503
@@ -516,7 +516,7 @@ def test_a_unit_whose_return_is_refused_stays_with_the_environment() -> None:
     assert [ingest(project).status for _ in range(2)] == [202, 402]
 
 
-def test_a_unit_that_this_environment_gives_back_is_found_at_once(clock: Clock) -> None:
+def test_a_unit_that_this_environment_returns_can_be_spent_at_once(clock: Clock) -> None:
     project = limited(1)
     ingest(project, {"line": 1})
     met: list[int] = []
@@ -535,7 +535,7 @@ def test_a_unit_that_this_environment_gives_back_is_found_at_once(clock: Clock) 
     assert ingest(project).status == 202
 
 
-def test_of_two_requests_at_once_with_one_key_one_uses_a_unit() -> None:
+def test_of_two_concurrent_requests_with_one_idempotency_key_one_uses_a_unit() -> None:
     project = limited(1_000_000)
     assert used_after(project, 1) == 1
     met: list[Response] = []
@@ -543,7 +543,7 @@ def test_of_two_requests_at_once_with_one_key_one_uses_a_unit() -> None:
     def other_first(call: Call) -> Any:
         """Store another request with the same key just before."""
         if call.operation == "TransactWriteItems" and len(met) == 0:
-            met.append(Response(0, {}, ""))  # the other one is not to be met itself
+            met.append(Response(0, {}, ""))  # do not intercept the other request
             met.append(ingest(project, idempotency_key="k"))
         return call.send()
 
@@ -557,7 +557,7 @@ def test_of_two_requests_at_once_with_one_key_one_uses_a_unit() -> None:
     assert used_after(project, 1) == 7
 
 
-def test_without_a_quota_an_event_that_is_not_stored_may_come_again(busy: Project) -> None:
+def test_without_a_quota_an_event_that_was_not_stored_can_be_sent_again(busy: Project) -> None:
     ingest(busy)
     with fault(1, throttled):
         assert ingest(busy).status == 503
@@ -573,7 +573,7 @@ def test_a_new_month_with_a_new_quota_begins_with_nothing_leased(clock: Clock) -
     assert used_after(project, 1) == 1
 
 
-def test_what_was_used_in_a_month_can_be_looked_up_for_a_year_after_it() -> None:
+def test_the_usage_of_a_month_is_kept_for_400_days_after_its_start() -> None:
     quota_leases.lease_units(DEFAULT_ORGANIZATION, "2026-11", 1, 10)
     (row,) = [
         row for row in rows()["IDEMPOTENCY_TABLE"] if row["pk"]["S"] == "quota#default#2026-11"

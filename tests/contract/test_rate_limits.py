@@ -36,7 +36,7 @@ def assert_limited(response: Response, retry_after: int) -> None:
 
 
 @pytest.mark.parametrize("post", [ingest, by_body])
-def test_the_sixty_first_request_of_a_key_is_refused_and_one_comes_back_each_second(
+def test_the_61st_request_of_a_key_is_refused_and_a_token_returns_each_second(
     project: Project, clock: Clock, post: Callable[..., Response]
 ) -> None:
     assert [post(project).status for _ in range(60)] == [202] * 60
@@ -53,7 +53,7 @@ def test_the_sixty_first_request_of_a_key_is_refused_and_one_comes_back_each_sec
     assert len(account.rows()["EVENTS_TABLE"]) == 124
 
 
-def test_a_process_that_is_new_knows_the_limit_too(clock: Clock) -> None:
+def test_a_new_process_uses_the_same_bucket(clock: Clock) -> None:
     project = new_project(rate_limit=6)
     for _ in range(6):
         ingest(project)
@@ -64,7 +64,7 @@ def test_a_process_that_is_new_knows_the_limit_too(clock: Clock) -> None:
     assert ingest(project).status == 202
 
 
-def test_reading_and_writing_and_every_place_of_a_key_share_one_bucket(clock: Clock) -> None:
+def test_reads_writes_and_keys_in_header_or_body_share_one_bucket(clock: Clock) -> None:
     project = new_project(rate_limit=6)
     for _ in range(2):
         assert ingest(project).status == 202
@@ -83,7 +83,7 @@ def test_each_key_of_a_project_has_a_bucket_of_its_own(clock: Clock) -> None:
     assert ingest(Project(project.id, second)).status == 202
 
 
-def test_a_dsn_takes_a_loop_of_exceptions_where_an_api_key_has_the_contract_s_limit(
+def test_a_public_key_has_a_higher_default_rate_limit_than_an_api_key(
     clock: Clock,
 ) -> None:
     created = projects.create("shop")
@@ -163,12 +163,12 @@ def test_a_valid_key_is_not_held_back_by_its_address(project: Project, clock: Cl
     assert by_body(project).status == 202
 
 
-def test_what_the_gateway_counts_is_not_counted_again(clock: Clock) -> None:
+def test_a_request_that_the_gateway_counts_is_not_counted_by_the_handler(clock: Clock) -> None:
     project = new_project(rate_limit=6, metered=True)
     assert {ingest(project).status for _ in range(7)} == {202}
 
 
-def test_nor_is_a_key_of_another_project_that_the_gateway_counts() -> None:
+def test_a_key_of_another_project_that_the_gateway_counts_is_not_counted_again() -> None:
     project = new_project(metered=True)
     other = f"/api/projects/{new_project().id}/events"
     with recorded() as seen:
@@ -176,7 +176,7 @@ def test_nor_is_a_key_of_another_project_that_the_gateway_counts() -> None:
     assert "UpdateItem" not in [each.operation for each in seen]
 
 
-def test_a_gateway_that_does_not_count_leaves_it_to_the_handler(clock: Clock) -> None:
+def test_the_handler_counts_a_request_if_the_gateway_does_not(clock: Clock) -> None:
     project = new_project(rate_limit=6, metered=True)
     headers = {"X-Api-Key": project.key}
     sent = [call("POST", "/api/ingest", BOOM, headers, counts=False) for _ in range(7)]
@@ -230,7 +230,7 @@ def test_refused_requests_store_nothing(clock: Clock) -> None:
     assert account.rows() == before
 
 
-def test_a_flood_of_refused_requests_costs_next_to_nothing(clock: Clock) -> None:
+def test_many_refused_requests_take_few_calls(clock: Clock) -> None:
     for _ in range(61):
         keyless()
     with recorded() as seen:
@@ -240,9 +240,9 @@ def test_a_flood_of_refused_requests_costs_next_to_nothing(clock: Clock) -> None
         for number in range(20):
             header = {"X-Api-Key": f"guess {number}"}
             assert call("POST", "/api/ingest", BOOM, header).status == 429
-    assert len(seen) == 20, "each guess is looked up, by the meter, and no more"
+    assert len(seen) == 20, "the authorizer looks up each guess, and nothing else is called"
     clear_cache()
     with recorded() as seen:
         assert keyless().status == 429
         assert keyless().status == 429
-    assert len(seen) == 1, "another process asks once"
+    assert len(seen) == 1, "another process takes one call"

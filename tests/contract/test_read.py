@@ -18,7 +18,7 @@ from tests.support.gateway import Response, call
 
 
 def send(project: Project, clock: Clock, **fields: Any) -> str:
-    """Post an event a millisecond after the last one; its id."""
+    """Post an event a millisecond after the last one. Return its id."""
     clock.advance(0.001)
     response = ingest(project, {"message": "boom", **fields})
     assert response.status == 202
@@ -30,7 +30,9 @@ def ids(project: Project, **query: Any) -> list[str]:
     return [event["id"] for event in events(project, **query)]
 
 
-def test_newest_first_on_both_spellings(busy: Project, clock: Clock) -> None:
+def test_both_spellings_of_the_route_list_the_newest_event_first(
+    busy: Project, clock: Clock
+) -> None:
     sent = [send(busy, clock) for _ in range(3)]
     for route in ("/api", "/api/v1"):
         response = call("GET", f"{route}/projects/{busy.id}/events?api_key={busy.key}")
@@ -43,7 +45,9 @@ def test_an_empty_project_has_an_empty_page(busy: Project) -> None:
     assert read(busy).json == {"data": [], "next_cursor": None}
 
 
-def test_an_event_carries_what_the_contract_promises(busy: Project, clock: Clock) -> None:
+def test_an_event_has_the_ids_fingerprint_and_time_of_the_contract(
+    busy: Project, clock: Clock
+) -> None:
     sent = send(busy, clock, fingerprint="mine")
     (event,) = events(busy)
     assert (event["id"], event["fingerprint"], event["grouping"]) == (sent, "mine", "client")
@@ -67,7 +71,7 @@ def test_events_without_a_fingerprint_are_grouped_by_four_fields(
     assert {event["grouping"] for event in found} == {"v1"}
 
 
-def test_a_fingerprint_groups_what_is_else_unlike(busy: Project, clock: Clock) -> None:
+def test_a_fingerprint_groups_events_with_different_messages(busy: Project, clock: Clock) -> None:
     send(busy, clock, message="one", fingerprint="same")
     send(busy, clock, message="two", fingerprint="same")
     send(busy, clock, message="two", fingerprint="Same")
@@ -78,7 +82,9 @@ def test_a_fingerprint_groups_what_is_else_unlike(busy: Project, clock: Clock) -
 # ------------------------------------------------------------------ pages
 
 
-def test_pages_hold_limit_events_and_lead_on_to_the_end(busy: Project, clock: Clock) -> None:
+def test_pages_have_limit_events_and_their_cursors_lead_to_the_last_event(
+    busy: Project, clock: Clock
+) -> None:
     sent = stream.put(stream.event(busy.id, clock.ms - n) for n in range(53))
     first = read(busy).json
     assert [event["id"] for event in first["data"]] == sent[:50]
@@ -89,7 +95,7 @@ def test_pages_hold_limit_events_and_lead_on_to_the_end(busy: Project, clock: Cl
         assert ids(busy, limit=limit) == sent
 
 
-def test_events_that_arrive_meanwhile_move_no_page(busy: Project, clock: Clock) -> None:
+def test_new_events_do_not_shift_the_following_pages(busy: Project, clock: Clock) -> None:
     sent = [send(busy, clock) for _ in range(4)][::-1]
     page = read(busy, limit=2).json
     send(busy, clock)
@@ -106,9 +112,7 @@ def test_large_events_make_short_pages_with_a_cursor(busy: Project, clock: Clock
     assert len(events(busy)) == 7
 
 
-def test_a_search_that_takes_long_answers_in_time_with_a_cursor(
-    busy: Project, clock: Clock
-) -> None:
+def test_a_slow_search_returns_in_time_with_a_cursor(busy: Project, clock: Clock) -> None:
     wanted = send(busy, clock, environment="rare")
     stream.put(stream.event(busy.id, clock.ms + n) for n in range(1, 1_000))
     clock.advance(2)
@@ -128,7 +132,7 @@ def test_a_search_that_takes_long_answers_in_time_with_a_cursor(
 
 
 def queries(project: Project, **query: Any) -> tuple[Response, int]:
-    """Read a page; its response, and how many queries it took."""
+    """Read a page. Return its response and the number of queries that it took."""
     with recorded() as calls:
         response = read(project, **query)
     return response, sum(call.operation == "Query" for call in calls)
@@ -265,7 +269,7 @@ def test_a_limit_out_of_bounds_is_named(busy: Project, limit: str) -> None:
     assert (refused.status, set(refused.json["errors"])) == (422, {"limit"})
 
 
-def test_a_cursor_of_another_make_is_named(busy: Project, clock: Clock) -> None:
+def test_an_invalid_cursor_is_named(busy: Project, clock: Clock) -> None:
     uppercase = base64.b64encode(send(busy, clock).upper().encode()).decode()
     others = ["x", "====", "null", base64.b64encode(b"12").decode(), uppercase, "é", "\x00"]
     others.append(base64.b64encode(b"\xff\xfe").decode())
@@ -277,7 +281,7 @@ def test_a_cursor_of_another_make_is_named(busy: Project, clock: Clock) -> None:
 # ------------------------------------------------------------------ filters
 
 
-def test_each_filter_and_all_together(busy: Project, clock: Clock) -> None:
+def test_filters_work_alone_and_combined(busy: Project, clock: Clock) -> None:
     tags = {"environment": "prod", "release": "1.0", "level": "info", "fingerprint": "f"}
     match = send(busy, clock, **tags)
     others = [send(busy, clock, **{**tags, name: value}) for name, value in OTHER.items()]
@@ -293,7 +297,7 @@ def test_each_filter_and_all_together(busy: Project, clock: Clock) -> None:
 OTHER = {"environment": "staging", "release": "2.0", "level": "debug", "fingerprint": "g"}
 
 
-def test_filters_hold_over_both_the_table_and_its_indexes(busy: Project, clock: Clock) -> None:
+def test_filters_apply_to_the_table_and_to_its_indexes(busy: Project, clock: Clock) -> None:
     sent: dict[str, list[str]] = {"1.0": [], "2.0": []}
     for n in range(12):
         release = f"{1 + n % 2}.0"
@@ -323,7 +327,7 @@ def test_since_and_until_are_inclusive(busy: Project, clock: Clock) -> None:
     assert ids(busy, since=times[3], until=times[1]) == []
 
 
-def test_times_may_be_written_in_every_usual_way(busy: Project, clock: Clock) -> None:
+def test_times_are_accepted_in_all_common_iso_8601_forms(busy: Project, clock: Clock) -> None:
     clock.ns = 1_795_341_600_000_000_000  # 2026-11-22T10:00:00Z
     sent = [send(busy, clock)]
     for since in ("2026-11-22T10:00:00Z", "2026-11-22T12:00:00+02:00", "2026-11-22", "20261122"):
@@ -379,7 +383,7 @@ def test_an_event_whose_id_comes_from_a_clock_ahead_is_not_missed(
 
 
 def lagging(call: Call) -> Any:
-    """The indexes are four minutes behind their table."""
+    """Respond as if the indexes were four minutes behind their table."""
     response = call.send()
     if "IndexName" in call.parameters:
         seen = floor_id(now_ms() - 4 * 60 * 1000)
@@ -397,7 +401,7 @@ def test_no_filter_misses_an_event_while_an_index_lags(busy: Project, clock: Clo
             clock.advance(90)
 
 
-def test_every_event_answered_before_is_read(busy: Project, clock: Clock) -> None:
+def test_every_accepted_event_is_listed_at_once(busy: Project, clock: Clock) -> None:
     sent: list[str] = []
     for n in range(12):
         sent.append(send(busy, clock, release="r", fingerprint="f"))

@@ -11,7 +11,7 @@ from tests.support.visible import visible_in
 
 
 def send(project: Project, **fields: Any) -> int:
-    """Post an event; when it was received, in milliseconds."""
+    """Post an event. Return when it was received, in milliseconds."""
     accepted = ingest(project, {"message": "boom", **fields})
     return int(accepted.json["id"].replace("-", "")[:12], 16)
 
@@ -22,7 +22,7 @@ def releases(project: Project) -> dict[str, Release]:
     return {release.release: release for release in issues.list_releases(visible_in(project.id))}
 
 
-def test_a_release_knows_when_it_was_first_and_last_seen(busy: Project, clock: Clock) -> None:
+def test_a_release_has_the_times_of_its_first_and_last_event(busy: Project, clock: Clock) -> None:
     first = send(busy, release="1.0")
     clock.advance(60)
     send(busy, release="1.0")
@@ -41,7 +41,7 @@ def test_a_release_that_is_seen_again_keeps_its_first_time(busy: Project, clock:
     assert (found.first_seen, found.last_seen) == (first, last)
 
 
-def test_when_a_release_was_seen_is_told_by_its_events_not_by_their_order(
+def test_first_and_last_seen_do_not_depend_on_the_order_of_processing(
     busy: Project, clock: Clock
 ) -> None:
     first = send(busy, release="1.0", fingerprint="f")
@@ -61,7 +61,9 @@ def test_when_a_release_was_seen_is_told_by_its_events_not_by_their_order(
     assert issue.title == "the newest"
 
 
-def test_open_issues_are_those_that_were_seen_in_it(busy: Project, clock: Clock) -> None:
+def test_the_open_issues_of_a_release_are_those_that_were_seen_in_it(
+    busy: Project, clock: Clock
+) -> None:
     for release, fingerprint in [("1.0", "a"), ("1.0", "b"), ("1.0", "a"), ("2.0", "a")]:
         send(busy, release=release, fingerprint=fingerprint)
         clock.advance(0.001)
@@ -71,7 +73,7 @@ def test_open_issues_are_those_that_were_seen_in_it(busy: Project, clock: Clock)
     assert {name: release.issues_opened for name, release in found.items()} == {"1.0": 2, "2.0": 0}
 
 
-def test_releases_are_listed_in_their_order_the_newest_first(busy: Project, clock: Clock) -> None:
+def test_releases_are_listed_newest_first_in_release_order(busy: Project, clock: Clock) -> None:
     for release in ("1.9", "a1b2c3d", "1.10", "1.0", "1.9"):
         send(busy, release=release)
         clock.advance(1)
@@ -80,7 +82,7 @@ def test_releases_are_listed_in_their_order_the_newest_first(busy: Project, cloc
     assert "a1b2c3d" in found
 
 
-def test_any_text_is_a_release_of_its_own(busy: Project, clock: Clock) -> None:
+def test_any_text_can_be_a_release(busy: Project, clock: Clock) -> None:
     names = ["1.0", "1.0 ", "v1.0", "é", "日本", "1#0", "\x00", "f" * 40, "x" * 1_000]
     for name in names:
         send(busy, release=name)
@@ -88,7 +90,7 @@ def test_any_text_is_a_release_of_its_own(busy: Project, clock: Clock) -> None:
     assert set(releases(busy)) == set(names)
 
 
-def test_no_release_is_none(busy: Project) -> None:
+def test_events_without_a_release_create_none(busy: Project) -> None:
     send(busy)
     send(busy, release="")
     send(busy, release=None)
@@ -97,7 +99,7 @@ def test_no_release_is_none(busy: Project) -> None:
     assert len(events(busy)) == 4
 
 
-def test_releases_are_the_project_s_own(busy: Project) -> None:
+def test_each_project_has_its_own_releases(busy: Project) -> None:
     other = new_project()
     send(busy, release="1.0")
     send(other, release="2.0")

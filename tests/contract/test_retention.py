@@ -26,7 +26,7 @@ def set_retention(project: Project, days: int | None) -> None:
 
 
 def shown(project: Project) -> dict[str, int]:
-    """How much of everything a reader sees."""
+    """Return how many items of each kind a reader sees."""
     releases = issues.list_releases(visible_in(project.id))
     return {
         "events": len(events(project)),
@@ -41,7 +41,7 @@ def shown(project: Project) -> dict[str, int]:
 EVENT = {"message": "boom", "release": "1.0", "fingerprint": "f"}
 
 
-def test_after_thirty_days_nothing_is_shown_though_the_rows_are_there(
+def test_after_30_days_nothing_is_shown_even_if_the_rows_still_exist(
     busy: Project, clock: Clock
 ) -> None:
     accepted = ingest(busy, EVENT).json["id"]
@@ -136,7 +136,7 @@ def test_a_shorter_retention_hides_issues_and_releases_whose_events_it_hides(clo
     assert seen() == [{"f", "other"}] * 4 + [{"1.0", "2.0"}]
 
 
-def test_a_shorter_retention_hides_an_event_and_an_issue_from_whoever_knows_their_ids(
+def test_a_shorter_retention_hides_events_and_issues_from_lookups_by_id(
     clock: Clock,
 ) -> None:
     project = new_project()
@@ -156,7 +156,7 @@ def test_a_shorter_retention_hides_an_event_and_an_issue_from_whoever_knows_thei
     assert issues.resolve(visible, issue.id, "anna@example.com").status == "resolved"
 
 
-def test_a_longer_retention_brings_nothing_back(clock: Clock) -> None:
+def test_a_longer_retention_does_not_bring_back_expired_events(clock: Clock) -> None:
     project = new_project(retention_days=1)
     ingest(project)
     clock.days(2)
@@ -164,7 +164,9 @@ def test_a_longer_retention_brings_nothing_back(clock: Clock) -> None:
     assert events(project) == []
 
 
-def test_an_issue_lives_as_long_as_its_newest_event(busy: Project, clock: Clock) -> None:
+def test_an_issue_and_its_release_expire_with_their_newest_event(
+    busy: Project, clock: Clock
+) -> None:
     ingest(busy, EVENT)
     digest_all()
     clock.days(20)
@@ -182,7 +184,7 @@ def test_an_issue_lives_as_long_as_its_newest_event(busy: Project, clock: Clock)
     ) == ([], [])
 
 
-def test_pages_end_where_retention_does(busy: Project, clock: Clock) -> None:
+def test_pages_have_no_expired_events(busy: Project, clock: Clock) -> None:
     ingest(busy)
     clock.days(20)
     recent = [ingest(busy).json["id"] for _ in range(2)]
@@ -204,7 +206,7 @@ def test_clear_counts_only_what_is_shown(busy: Project, clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_clear_counts_only_what_is_shown_though_the_retention_changed(
+def test_clear_counts_only_what_is_shown_after_the_retention_has_changed(
     clock: Clock, deleted: bool
 ) -> None:
     project = new_project()
@@ -226,7 +228,7 @@ def test_clear_counts_only_what_is_shown_though_the_retention_changed(
     assert php(action="clear", hash=project.key).json["deleted"] == 2
 
 
-def test_clear_counts_in_one_query_where_the_retention_is_the_same_since_the_last(
+def test_clear_counts_in_one_query_if_the_retention_has_not_changed(
     busy: Project, clock: Clock
 ) -> None:
     for days in (1, None):

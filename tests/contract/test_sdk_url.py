@@ -1,4 +1,4 @@
-"""The SDK endpoint at its function's own URL: what the gateway did there, the function does."""
+"""The SDK endpoint at its function's URL: the function makes the checks of the gateway itself."""
 
 import gzip
 import json
@@ -32,7 +32,7 @@ def post(
 
 
 @pytest.mark.parametrize("route", ["envelope", "envelope/", "store", "store/"])
-def test_both_routes_with_and_without_a_slash(busy: Project, route: str) -> None:
+def test_both_routes_work_with_and_without_a_slash(busy: Project, route: str) -> None:
     sent = event()
     body = json.dumps(sent).encode() if route.startswith("store") else of_event(sent)
     response = post(busy, body, route)
@@ -40,7 +40,7 @@ def test_both_routes_with_and_without_a_slash(busy: Project, route: str) -> None
     assert [each["event_id"] for each in events(busy)] == [sent["event_id"]]
 
 
-def test_where_a_key_may_stand(busy: Project) -> None:
+def test_a_key_may_be_in_a_header_the_query_or_the_envelope(busy: Project) -> None:
     key = busy.public
     none = {"Accept": "*/*"}
     for headers, query, dsn in (
@@ -77,7 +77,7 @@ def test_other_keys_open_nothing_and_count_against_the_address(busy: Project, cl
     assert post(busy, of_event(event())).status == 200
 
 
-def test_the_allowlist_is_for_the_address_that_lambda_saw(busy: Project) -> None:
+def test_the_allowlist_applies_to_the_address_that_lambda_saw(busy: Project) -> None:
     organizations.change("default", allowlist=("198.51.100.0/24",))
     clear_cache()
     auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}"}
@@ -86,7 +86,7 @@ def test_the_allowlist_is_for_the_address_that_lambda_saw(busy: Project) -> None
     assert post(busy, of_event(event()), ip="198.51.100.7").status == 200
 
 
-def test_nothing_that_a_client_sends_passes_for_the_authorizer(busy: Project) -> None:
+def test_a_forged_authorizer_context_is_ignored(busy: Project) -> None:
     sent = function_url.request("POST", f"/api/{busy.id}/envelope/", of_event(event()))
     grant = json.dumps({"version": 1, "project_id": busy.id, "key_id": "x"})
     sent["requestContext"]["authorizer"] = {"key": "known", "grant": grant, "metered": "gateway"}
@@ -108,14 +108,14 @@ def test_nothing_that_a_client_sends_passes_for_the_authorizer(busy: Project) ->
         ("GET", "/dashboard"),
     ],
 )
-def test_there_is_no_other_route(busy: Project, method: str, path: str) -> None:
+def test_any_other_route_is_404(busy: Project, method: str, path: str) -> None:
     auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}", "X-Api-Key": busy.key}
     response = call(method, path.replace("ID", busy.id), of_event(event()), auth)
     assert (response.status, response.json["detail"]) == (404, "No such route.")
     assert events(busy) == []
 
 
-def test_a_dsn_has_its_rate_and_each_refusal_is_counted_without_a_call(
+def test_a_public_key_is_rate_limited_and_refusals_are_logged_without_a_call(
     busy: Project, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     projects.change(busy.id, 40, None)
@@ -153,6 +153,6 @@ def test_a_security_report_is_stored_and_a_crash_report_refused(busy: Project) -
     assert post(busy, b"x", "unreal/" + "0" * 32, {"Accept": "*/*"}).status == 401
 
 
-def test_a_body_that_was_cut_off_or_is_none_is_refused(busy: Project) -> None:
+def test_an_empty_or_truncated_body_is_refused(busy: Project) -> None:
     assert post(busy, b"").status == 400
     assert post(busy, gzip.compress(envelope(item("event", event())))[:-9]).status == 400

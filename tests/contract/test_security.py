@@ -66,7 +66,7 @@ def test_a_report_is_an_event(busy: Project) -> None:
     assert kept["other"]["csp"] == {name.replace("-", "_"): each for name, each in CSP.items()}
 
 
-def test_both_formats_are_one_issue(busy: Project) -> None:
+def test_the_same_report_in_both_formats_is_one_issue(busy: Project) -> None:
     assert send(busy, {"csp-report": CSP}).status == 200
     assert send(busy, [VIOLATION], kind="reports+json").status == 200
     one, other = events(busy)
@@ -86,7 +86,9 @@ def test_a_list_has_several_reports(busy: Project, caplog: pytest.LogCaptureFixt
     assert caplog.messages == [f"event lost: project {busy.id}, unsupported, 2"]
 
 
-def test_a_list_is_limited(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
+def test_reports_beyond_the_limit_of_a_list_are_refused_and_counted(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
     response = send(busy, [VIOLATION] * (MAX_EVENTS + 5), kind="reports+json")
     assert response.status == 413
     assert len(events(busy)) == MAX_EVENTS
@@ -138,7 +140,9 @@ def test_the_message_says_what_was_blocked(busy: Project, report: Any, message: 
         ),
     ],
 )
-def test_older_reports_are_events_too(busy: Project, body: Any, message: str, name: str) -> None:
+def test_reports_of_older_types_are_events_too(
+    busy: Project, body: Any, message: str, name: str
+) -> None:
     assert send(busy, body).status == 200
     kept = only(busy)
     assert (kept["message"], kept["logger"]) == (message, name)
@@ -158,7 +162,7 @@ def test_older_reports_are_events_too(busy: Project, body: Any, message: str, na
         (b"[" + b"1," * 600_000 + b"1]", "too_large", 413),
     ],
 )
-def test_what_is_no_report_is_refused_and_counted(
+def test_a_body_that_is_not_a_report_is_refused_and_counted(
     busy: Project, caplog: pytest.LogCaptureFixture, body: Any, reason: str, status: int
 ) -> None:
     before = row_counts()
@@ -229,7 +233,7 @@ def test_more_reports_than_an_envelope_may_have_are_not_read(busy: Project) -> N
     assert len(events(busy)) == MAX_EVENTS
 
 
-def test_a_user_s_name_and_password_are_in_no_title(busy: Project) -> None:
+def test_the_message_does_not_have_the_user_name_and_password_of_a_url(busy: Project) -> None:
     report = {**CSP, "blocked-uri": "https://user:hush@cdn.example.com/x.js"}
     assert post(busy, envelope(item("raw_security", {"csp-report": report}))).status == 200
     assert events(busy)[0]["message"] == "Blocked script from cdn.example.com"

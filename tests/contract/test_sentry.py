@@ -23,7 +23,7 @@ from tests.support.steps import peak_bytes
 
 
 @pytest.mark.parametrize("route", ["envelope", "envelope/", "store", "store/"])
-def test_both_routes_with_and_without_a_slash(busy: Project, route: str) -> None:
+def test_both_routes_work_with_and_without_a_slash(busy: Project, route: str) -> None:
     sent = event()
     body = json.dumps(sent).encode() if route.startswith("store") else of_event(sent)
     response = post(busy, body, route)
@@ -31,7 +31,7 @@ def test_both_routes_with_and_without_a_slash(busy: Project, route: str) -> None
     assert only(busy)["event_id"] == sent["event_id"]
 
 
-def test_where_a_key_may_stand(busy: Project) -> None:
+def test_a_key_may_be_in_a_header_the_query_or_the_envelope(busy: Project) -> None:
     key = busy.public
     for headers, query in (
         ({"X-Sentry-Auth": f"Sentry sentry_version=7,sentry_key={key}"}, ""),
@@ -47,7 +47,7 @@ def test_where_a_key_may_stand(busy: Project) -> None:
 
 
 @pytest.mark.parametrize("allowed", ["0.0.0.0/0", "198.51.100.0/24"])
-def test_a_refused_caller_costs_little(busy: Project, allowed: str) -> None:
+def test_a_refused_request_takes_little_memory_and_time(busy: Project, allowed: str) -> None:
     organizations.change("default", allowlist=(allowed,))
     clear_cache()
     bomb = gzip.compress(b'{"dsn":"https://0@a/1"}\n' + b"\n" * 19_000_000)
@@ -114,14 +114,16 @@ def test_a_revoked_key_opens_nothing(busy: Project, clock: Clock) -> None:
     [
         (lambda body: body, {}),
         (gzip.compress, {"Content-Encoding": "gzip"}),
-        # As the gateway hands it on where it has undone the coding, or where it has not.
+        # As the gateway passes it on, with and without the coding undone.
         (gzip.compress, {}),
         (lambda body: body, {"Content-Encoding": "gzip"}),
         (zlib.compress, {"Content-Encoding": "deflate"}),
         (lambda body: zlib.compress(body, wbits=-15), {"Content-Encoding": "deflate"}),
     ],
 )
-def test_codings(busy: Project, coded: Any, headers: dict[str, str]) -> None:
+def test_gzip_and_deflate_bodies_are_accepted(
+    busy: Project, coded: Any, headers: dict[str, str]
+) -> None:
     sent = event()
     auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}"}
     response = post(busy, coded(of_event(sent)), headers={**auth, **headers})
@@ -154,7 +156,7 @@ def test_broken_base64_is_refused(busy: Project, body: bytes, status: int) -> No
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, br"])
-def test_other_codings_are_refused_with_a_way_out(busy: Project, coding: str) -> None:
+def test_other_codings_are_refused_with_a_remedy(busy: Project, coding: str) -> None:
     auth = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}", "Content-Encoding": coding}
     response = post(busy, b"\x1b\x0a", headers=auth)
     assert response.status == 415
@@ -173,7 +175,9 @@ def test_other_codings_are_refused_with_a_way_out(busy: Project, coding: str) ->
         (gzip.compress(b"{}\n", mtime=0)[:-9], "The compressed body is broken or cut short."),
     ],
 )
-def test_a_body_that_is_none_is_refused(busy: Project, body: bytes, detail: str) -> None:
+def test_a_broken_envelope_is_refused_with_the_reason(
+    busy: Project, body: bytes, detail: str
+) -> None:
     before = row_counts()
     response = post(busy, body)
     assert response.status == 400
@@ -184,7 +188,7 @@ def test_a_body_that_is_none_is_refused(busy: Project, body: bytes, detail: str)
     assert capture(busy)
 
 
-def test_a_store_body_that_is_none_is_refused(busy: Project) -> None:
+def test_a_store_body_that_is_not_a_json_object_is_refused(busy: Project) -> None:
     assert post(busy, b"{", "store").status == 400
     assert post(busy, b"7", "store").status == 400
 
@@ -198,14 +202,14 @@ def test_an_event_of_more_than_a_mebibyte_is_refused(busy: Project, route: str) 
     assert events(busy) == []
 
 
-def test_a_bomb_is_not_unpacked(busy: Project) -> None:
+def test_a_decompression_bomb_is_refused(busy: Project) -> None:
     bomb = gzip.compress(b'{}\n{"type":"attachment"}\n' + b"0" * 30_000_000)
     response = post(busy, bomb)
     assert response.status == 413
     assert "larger than" in response.headers["X-Sentry-Error"]
 
 
-def test_an_event_with_its_attachments(busy: Project) -> None:
+def test_an_event_after_an_attachment_is_stored(busy: Project) -> None:
     sent = event()
     body = envelope(
         item("attachment", b"\x00\n" * 1_000_000), item("event", sent), event_id=sent["event_id"]
@@ -227,7 +231,7 @@ def test_a_large_event_is_trimmed(busy: Project, caplog: pytest.LogCaptureFixtur
     assert caplog.messages == [f"event lost: project {busy.id}, trimmed"]
 
 
-def test_other_items_are_let_go(busy: Project) -> None:
+def test_items_of_other_types_are_accepted_and_not_stored(busy: Project) -> None:
     before = row_counts()
     session = envelope(item("session", {"sid": "1"}), item("of tomorrow", b"\xff\n"))
     response = post(busy, session)
@@ -253,7 +257,7 @@ def test_other_items_are_let_go(busy: Project) -> None:
         (["of tomorrow"], None),
     ],
 )
-def test_sdks_are_told_what_they_need_not_send(
+def test_sdks_get_a_rate_limit_for_categories_that_are_not_stored(
     busy: Project, kinds: list[str], categories: str | None
 ) -> None:
     response = post(busy, envelope(*(item(kind, {"message": "a"}) for kind in kinds)))
@@ -261,7 +265,7 @@ def test_sdks_are_told_what_they_need_not_send(
     assert (response.status, response.headers.get("X-Sentry-Rate-Limits")) == (200, limits)
 
 
-def test_what_is_wrong_in_an_event_costs_that_alone(busy: Project) -> None:
+def test_a_bad_field_is_dropped_and_the_rest_of_the_event_is_kept(busy: Project) -> None:
     capture(busy, user="nobody", release=["1"], breadcrumbs=[{"message": "a"}, 7])
     kept = only(busy)
     assert kept["exception_class"] == "KeyError"
@@ -285,7 +289,7 @@ def test_an_event_before_a_broken_item_is_kept(busy: Project) -> None:
     ]
 
 
-def test_events_of_one_place_are_one_issue(busy: Project) -> None:
+def test_events_of_one_function_are_one_issue(busy: Project) -> None:
     capture(busy)
     moved = json.loads(json.dumps(sdk.KEY_ERROR))
     moved["exception"]["values"][0]["value"] = "'table'"
@@ -296,7 +300,7 @@ def test_events_of_one_place_are_one_issue(busy: Project) -> None:
     assert (first["grouping"], first["grouped_by"]) == ("v2", "KeyError in shop.cart.total")
 
 
-def test_the_fingerprint_of_a_client_meets_that_of_the_ingest_api(busy: Project) -> None:
+def test_the_same_fingerprint_from_an_sdk_and_the_ingest_api_is_one_issue(busy: Project) -> None:
     capture(busy, fingerprint=["checkout"])
     ingest(busy, {"message": "a", "fingerprint": "checkout"})
     first, second = events(busy)

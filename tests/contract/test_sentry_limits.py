@@ -17,7 +17,7 @@ from tests.support.fresh import clear_cache
 from tests.support.sdk import capture, envelope, event, item, of_event, post
 
 
-def test_a_rate_limit_tells_how_long_to_back_off(project: Project, clock: Clock) -> None:
+def test_a_rate_limit_response_has_the_seconds_to_wait(project: Project, clock: Clock) -> None:
     body = envelope(item("session", {}))
     for _ in range(60):
         assert post(project, body, counts=False).status == 200
@@ -44,7 +44,7 @@ def test_a_reached_quota_is_429(caplog: pytest.LogCaptureFixture) -> None:
     limits = response.headers["X-Sentry-Rate-Limits"]
     assert limits == "60:error;default;security:project:quota"
     assert f"event lost: project {project.id}, quota" in caplog.messages
-    # What is no event needs no quota.
+    # An item that is not an event needs no quota.
     assert post(project, envelope(item("session", {}))).status == 200
 
 
@@ -76,7 +76,7 @@ def test_an_event_that_was_stored_before_uses_no_quota() -> None:
     assert post(project, of_event(event())).status == 429
 
 
-def test_an_allowlist_holds_here_too(busy: Project) -> None:
+def test_the_allowlist_applies_to_the_sdk_endpoint(busy: Project) -> None:
     organizations.change("default", allowlist=("198.51.100.0/24",))
     clear_cache()
     response = post(busy, of_event(event()), ip="203.0.113.9")
@@ -85,7 +85,9 @@ def test_an_allowlist_holds_here_too(busy: Project) -> None:
     assert post(busy, of_event(event()), ip="198.51.100.7").status == 200
 
 
-def test_client_reports_go_into_the_ledger(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
+def test_client_reports_are_logged_as_losses(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
     report = {
         "timestamp": "2026-11-25T00:00:00Z",
         "discarded_events": [
@@ -105,7 +107,7 @@ def test_client_reports_go_into_the_ledger(busy: Project, caplog: pytest.LogCapt
     ]
 
 
-def test_an_envelope_full_of_client_reports_is_one_line(
+def test_an_envelope_full_of_client_reports_is_one_log_line(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     reported = [
@@ -128,7 +130,7 @@ def test_all_events_of_an_envelope_are_stored(busy: Project) -> None:
     assert {each["event_id"] for each in events(busy)} == {each["event_id"] for each in sent}
 
 
-def test_an_event_that_is_refused_does_not_cost_the_others(
+def test_a_refused_event_does_not_prevent_storing_the_others(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, last = event(), event()
@@ -139,7 +141,7 @@ def test_an_event_that_is_refused_does_not_cost_the_others(
     assert caplog.messages == [f"event lost: project {busy.id}, invalid"]
 
 
-def test_more_events_than_an_envelope_may_have_are_counted(
+def test_events_beyond_the_limit_of_an_envelope_are_counted_as_losses(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = envelope(*(item("event", event()) for _ in range(MAX_EVENTS + 3)))
@@ -179,7 +181,7 @@ def test_a_quota_counts_each_event(caplog: pytest.LogCaptureFixture) -> None:
     assert lost == [f"event lost: project {project.id}, quota"] * 2
 
 
-def test_the_store_fails_within_an_envelope(
+def test_if_the_store_fails_within_an_envelope_a_retry_stores_the_rest(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     capture(busy)
@@ -225,14 +227,16 @@ def test_an_event_says_that_its_attachments_are_not_stored(busy: Project) -> Non
         (b'{}\n{"type":"session","length":9}\n{}', 400, "invalid"),
     ],
 )
-def test_what_is_dropped_and_may_be_an_error_is_counted(
+def test_a_dropped_item_that_may_be_an_error_is_counted_as_a_loss(
     busy: Project, caplog: pytest.LogCaptureFixture, body: bytes, status: int, reason: str
 ) -> None:
     assert post(busy, body).status == status
     assert caplog.messages == [f"event lost: project {busy.id}, {reason}"]
 
 
-def test_what_is_refused_is_counted(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
+def test_refused_events_are_counted_as_losses(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
     post(busy, b"not an envelope")
     post(busy, gzip.compress(of_event(event(extra={"a": "x" * MAX_JSON_BYTES}))))
     dsn = f"https://{busy.public}@errors.example.com/v1/{busy.id}"

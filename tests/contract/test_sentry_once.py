@@ -17,7 +17,7 @@ from tests.support.fresh import clear_cache
 from tests.support.sdk import capture, envelope, event, item, of_event, post
 
 
-def test_the_same_event_twice_is_one(busy: Project) -> None:
+def test_an_event_that_is_sent_again_is_stored_once(busy: Project) -> None:
     body = of_event(event())
     for _ in range(3):
         clear_cache()  # each time another execution environment
@@ -26,7 +26,9 @@ def test_the_same_event_twice_is_one(busy: Project) -> None:
 
 
 @pytest.mark.parametrize("late_s", [11, 3_600, -3_600, 86_400 * 400])
-def test_the_same_late_event_twice_is_one(busy: Project, clock: Clock, late_s: int) -> None:
+def test_a_late_event_that_is_sent_again_is_stored_once(
+    busy: Project, clock: Clock, late_s: int
+) -> None:
     sent = event(timestamp=clock.ms / 1000 - late_s)
     for _ in range(3):
         clear_cache()
@@ -37,7 +39,9 @@ def test_the_same_late_event_twice_is_one(busy: Project, clock: Clock, late_s: i
 
 
 @pytest.mark.parametrize("timestamp", [None, "noon"])
-def test_the_same_event_without_a_time_twice_is_one(busy: Project, timestamp: Any) -> None:
+def test_an_event_without_a_timestamp_that_is_sent_again_is_stored_once(
+    busy: Project, timestamp: Any
+) -> None:
     body = of_event(event(timestamp=timestamp))
     for _ in range(2):
         clear_cache()
@@ -46,7 +50,7 @@ def test_the_same_event_without_a_time_twice_is_one(busy: Project, timestamp: An
 
 
 @pytest.mark.parametrize("waits", [(0, 8, 12, 300), (12, 0)])
-def test_prompt_and_late_ones_of_one_event_exclude_each_other(
+def test_an_event_that_is_sent_promptly_and_again_late_is_stored_once(
     busy: Project, clock: Clock, waits: tuple[int, ...]
 ) -> None:
     body = of_event(event())
@@ -60,7 +64,7 @@ def test_prompt_and_late_ones_of_one_event_exclude_each_other(
 
 
 @pytest.mark.parametrize("ahead_s", [3_600, 2 * 86_400, 100 * 365 * 86_400])
-def test_events_from_the_future_are_stored_once_and_hinder_no_clear(
+def test_events_from_the_future_are_stored_once_and_do_not_hinder_a_clear(
     busy: Project, ahead_s: int
 ) -> None:
     sent = event(timestamp=now_ms() / 1000 + ahead_s)
@@ -78,7 +82,7 @@ def test_events_from_the_future_are_stored_once_and_hinder_no_clear(
     assert all(key <= far for key in keys)
 
 
-def test_a_process_knows_an_event_that_it_has_just_stored(busy: Project) -> None:
+def test_a_process_recognizes_an_event_that_it_has_just_stored(busy: Project) -> None:
     sent = event()
     post(busy, of_event(sent))
     with recorded() as seen:
@@ -97,7 +101,7 @@ def test_the_id_of_the_envelope_wins(busy: Project) -> None:
     assert post(busy, dashed).json == {"id": "3" * 32}
 
 
-def test_events_without_ids_are_events_of_their_own(busy: Project) -> None:
+def test_events_without_ids_are_stored_separately(busy: Project) -> None:
     for _ in range(2):
         response = post(busy, envelope(item("event", {"message": "a"})))
         assert len(response.json["id"]) == 32
@@ -112,7 +116,7 @@ def test_the_same_id_in_two_projects_is_two_events(busy: Project) -> None:
 
 
 @pytest.mark.parametrize(("error", "status"), [(failing, 503), (throttled, 429)])
-def test_the_store_fails_and_the_event_comes_again(
+def test_an_event_that_the_store_refused_can_be_sent_again(
     busy: Project, clock: Clock, error: Callable[[Call], BaseException], status: int
 ) -> None:
     body = of_event(event())
@@ -130,13 +134,13 @@ def test_the_store_fails_and_the_event_comes_again(
     assert len(events(busy)) == 1
 
 
-def test_marks_are_no_events(busy: Project, clock: Clock) -> None:
+def test_dedup_markers_are_not_listed_as_events(busy: Project, clock: Clock) -> None:
     sent = event(timestamp=clock.ms / 1000 - 3_600)
     post(busy, of_event(sent))
     (kept,) = events(busy)
     assert kept["received_at"] > kept["timestamp"]
-    marks = [each for each in read(busy, limit=100).json["data"] if "event_id" not in each]
-    assert marks == []
+    markers = [each for each in read(busy, limit=100).json["data"] if "event_id" not in each]
+    assert markers == []
     assert not put_new({"pk": {"S": busy.id}, "sk": {"S": kept["id"]}})
 
 

@@ -1,4 +1,4 @@
-"""What is large, compressed or both: 1 MiB of JSON is taken, trimmed where it does not fit."""
+"""Large and compressed bodies: 1 MiB of JSON is accepted, and trimmed if it does not fit."""
 
 import gzip
 import json
@@ -41,7 +41,7 @@ def test_a_body_of_one_mib_is_accepted_and_a_byte_more_is_not(busy: Project) -> 
     assert len(events(busy)) == 1
 
 
-def test_the_limit_holds_for_what_a_compressed_body_unpacks_to(busy: Project) -> None:
+def test_the_limit_applies_to_the_decompressed_body(busy: Project) -> None:
     for pack in (gzip.compress, zlib.compress):
         assert ingest(busy, pack(padded(MIB))).status == 202
         assert ingest(busy, pack(padded(MIB + 1))).status == 413
@@ -59,20 +59,20 @@ def test_the_legacy_api_has_the_same_limit(busy: Project) -> None:
 LARGE = noise(100_000)  # 400 KB, some 240 compressed
 
 
-def test_what_fits_compressed_is_not_trimmed(busy: Project) -> None:
+def test_an_event_that_fits_when_compressed_is_not_trimmed(busy: Project) -> None:
     text = "Traceback (most recent call last)\n" * 25_000
     event = kept(busy, {"message": "boom", "stack_trace": text})
     assert (event["stack_trace"], event["trimmed"]) == (text, [])
 
 
-def test_breadcrumbs_go_first(busy: Project) -> None:
+def test_breadcrumbs_are_dropped_first(busy: Project) -> None:
     crumbs = [{"message": LARGE}]
     event = kept(busy, compact({"message": "b", "breadcrumbs": crumbs, "stack_trace": LARGE}))
     assert event["trimmed"] == ["breadcrumbs"]
     assert (event["breadcrumbs"], event["stack_trace"]) == (None, LARGE)
 
 
-def test_then_the_context_goes_but_for_its_user(busy: Project) -> None:
+def test_the_context_except_its_user_is_dropped_second(busy: Project) -> None:
     body = {"message": "boom", "breadcrumbs": [{"message": "small"}], "context": {"a": LARGE}}
     user = {"id": 7, "name": "Ada"}
     event = kept(busy, compact({**body, "source_map": LARGE, "user": user}))
@@ -81,7 +81,7 @@ def test_then_the_context_goes_but_for_its_user(busy: Project) -> None:
     assert event["source_map"] == LARGE
 
 
-def test_then_the_stack_texts_are_cut(busy: Project) -> None:
+def test_stack_traces_and_the_source_map_are_cut_third(busy: Project) -> None:
     texts = {"stack_trace": LARGE, "minified_stack": noise(70_000, 2), "source_map": noise(60_000)}
     event = kept(busy, compact({"message": "boom", "url": noise(9_000), **texts}))
     assert set(event["trimmed"]) == {"stack_trace", "minified_stack", "source_map"}
@@ -89,7 +89,7 @@ def test_then_the_stack_texts_are_cut(busy: Project) -> None:
     assert len(event["url"]) == 9_000
 
 
-def test_then_every_other_long_text_is_cut(busy: Project) -> None:
+def test_every_other_long_text_is_cut_last(busy: Project) -> None:
     event = kept(busy, compact({"message": noise(200_000), "exception_class": "Boom"}))
     assert event["trimmed"] == ["message"]
     assert event["message"] == noise(200_000)[:8_192]
@@ -125,7 +125,7 @@ def send(project: Project, body: bytes, coding: str = "") -> Response:
     return ingest(project, body, **({"content_encoding": coding} if coding else {}))
 
 
-def test_every_coding_is_understood_declared_or_not(busy: Project) -> None:
+def test_gzip_and_deflate_are_accepted_with_or_without_a_header(busy: Project) -> None:
     body = json.dumps(BOOM).encode()
     sent = [
         (gzip.compress(body), "gzip"),
@@ -175,8 +175,8 @@ def test_a_bomb_in_many_members_is_refused_soon(busy: Project) -> None:
         assert cpu_s(lambda bomb=bomb: send(busy, bomb), 2) < 2  # type: ignore[misc]
 
 
-def test_an_answer_of_quotes_fits_a_function_s_answer_that_escapes_them(busy: Project) -> None:
-    # tests.support.gateway fails at an answer that Lambda would not take.
+def test_a_response_full_of_quotes_fits_lambda_s_limit_after_escaping(busy: Project) -> None:
+    # tests.support.gateway fails at a response that Lambda would not accept.
     quotes = 'a"\\' * 150_000
     for n in range(7):
         sent = {"hash": busy.key, "level": "Warning", "message": f"{n}{quotes}"}

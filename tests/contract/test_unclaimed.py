@@ -1,4 +1,4 @@
-"""Projects that strangers create through api.php: bounded, and otherwise like any other."""
+"""Projects that anonymous callers create through api.php: limited, else like any other."""
 
 import json
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def test_a_generated_project_expires_after_a_week_without_an_event(clock: Clock)
         projects.find(project.id)
 
 
-def test_expiry_holds_for_what_a_process_has_cached(clock: Clock) -> None:
+def test_a_cached_project_expires_at_the_same_time(clock: Clock) -> None:
     project = generated()
     clock.advance(WEEK_S - 10)
     assert read(project).status == 200
@@ -67,7 +67,7 @@ def test_expiry_holds_for_what_a_process_has_cached(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("send", ENDPOINTS)
-def test_the_first_event_of_any_endpoint_keeps_it_for_good(
+def test_the_first_event_at_any_endpoint_keeps_a_generated_project_for_good(
     clock: Clock, send: Callable[[Project], Response]
 ) -> None:
     project = generated()
@@ -82,7 +82,7 @@ def test_the_first_event_of_any_endpoint_keeps_it_for_good(
     assert counted() == 1
 
 
-def test_a_project_that_goes_after_it_was_looked_up_gets_no_event(clock: Clock) -> None:
+def test_a_project_that_is_deleted_after_it_was_cached_gets_no_event(clock: Clock) -> None:
     projects_ = [generated(), generated()]
     assert [read(project).status for project in projects_] == [200, 200]  # cached
     for project in projects_:
@@ -92,7 +92,7 @@ def test_a_project_that_goes_after_it_was_looked_up_gets_no_event(clock: Clock) 
     assert [row["sk"]["S"] for row in rows()["EVENTS_TABLE"]] == ["clear", "clear"]
 
 
-def test_a_refused_event_does_not_keep_it(clock: Clock) -> None:
+def test_a_refused_event_does_not_keep_a_generated_project(clock: Clock) -> None:
     project = generated()
     assert ingest(project, b"[").status == 422
     assert capture(project, level=None).status == 400
@@ -124,7 +124,7 @@ def test_the_key_of_any_expired_project_can_be_used_again(clock: Clock) -> None:
     assert counted() == stored() == 3
 
 
-def test_a_process_that_has_cached_an_expired_project_finds_the_next_one(clock: Clock) -> None:
+def test_a_cached_project_that_another_process_has_kept_does_not_expire(clock: Clock) -> None:
     project = generated()
     clock.advance(WEEK_S - 1)
     assert read(project).status == 200  # cached for 30 seconds
@@ -133,7 +133,7 @@ def test_a_process_that_has_cached_an_expired_project_finds_the_next_one(clock: 
     assert ingest(project).status == 202
 
 
-def test_new_projects_clear_away_expired_ones(clock: Clock) -> None:
+def test_creating_a_project_deletes_expired_ones(clock: Clock) -> None:
     for _ in range(4):
         generated()
     kept = generated()
@@ -146,7 +146,7 @@ def test_new_projects_clear_away_expired_ones(clock: Clock) -> None:
     assert len(projects.list_unclaimed()) == 3
 
 
-def test_what_an_operator_adds_to_a_generated_project_keeps_it(clock: Clock) -> None:
+def test_a_change_by_an_operator_keeps_a_generated_project(clock: Clock) -> None:
     changes: list[Callable[[str], object]] = [
         lambda project_id: webhooks.add(project_id, "https://example.com/hook"),
         lambda project_id: projects.create_key(project_id, "another"),
@@ -203,7 +203,7 @@ def both_refused() -> None:
     ]
 
 
-def test_there_are_at_most_so_many_unclaimed_projects(full: list[Project]) -> None:
+def test_no_project_is_created_beyond_the_limit_of_unclaimed_projects(full: list[Project]) -> None:
     both_refused()
     assert [ingest(each).status for each in full] == [202] * 3
     assert capture(full[0]).status == 200
@@ -223,7 +223,7 @@ FREED = {
 
 @pytest.mark.parametrize("free", FREED.values(), ids=FREED)
 @pytest.mark.parametrize("which", [0, 2], ids=["generated", "with an event"])
-def test_what_leaves_makes_room_for_one(
+def test_an_adopted_or_deleted_project_makes_space_for_one(
     full: list[Project], free: Callable[[Project], object], which: int
 ) -> None:
     free(full[which])
@@ -232,7 +232,7 @@ def test_what_leaves_makes_room_for_one(
     both_refused()
 
 
-def test_what_expires_makes_room(full: list[Project], clock: Clock) -> None:
+def test_expired_projects_make_space(full: list[Project], clock: Clock) -> None:
     both_refused()
     clock.advance(WEEK_S)
     assert [php(action="generate").status for _ in range(2)] == [200] * 2
@@ -240,7 +240,9 @@ def test_what_expires_makes_room(full: list[Project], clock: Clock) -> None:
     assert counted() == stored() == 3
 
 
-def test_a_project_is_counted_out_once(full: list[Project]) -> None:
+def test_an_adopted_or_deleted_project_is_subtracted_from_the_count_once(
+    full: list[Project],
+) -> None:
     unclaimed.adopt(full[0].id, DEFAULT_ORGANIZATION)
     delete_project.delete_project(full[0].id)
     delete_project.delete_project(full[1].id)
@@ -252,7 +254,7 @@ def test_a_project_is_counted_out_once(full: list[Project]) -> None:
 # ------------------------------------------------------------------ works fully
 
 
-def test_it_works_in_both_contracts_and_belongs_to_nobody() -> None:
+def test_a_generated_project_works_at_every_endpoint_and_has_no_organization() -> None:
     project = generated("shop")
     found = projects.find(project.id)
     assert (found.unclaimed, found.name) == (True, "shop")
@@ -280,23 +282,23 @@ def test_a_submitted_project_is_unclaimed_and_does_not_expire(clock: Clock) -> N
 
 
 def test_the_default_organization_s_policy_applies(project: Project) -> None:
-    stranger = generated()
+    anonymous = generated()
     organizations.change(DEFAULT_ORGANIZATION, allowlist=parse_allowlist("192.0.2.1"))
     clear_cache()
-    assert (ingest(stranger).status, capture(stranger).status) == (403, 403)
+    assert (ingest(anonymous).status, capture(anonymous).status) == (403, 403)
     organizations.change(DEFAULT_ORGANIZATION, allowlist=())
     unpaid = billing.to_text(Billing((("in_1", Invoice("failed", 1)),)))
     save_organization(organizations.find(DEFAULT_ORGANIZATION), billing=unpaid)
     clear_cache()
-    assert (ingest(stranger).status, ingest(project).status) == (402, 402)
+    assert (ingest(anonymous).status, ingest(project).status) == (402, 402)
 
 
 @pytest.mark.usefixtures("clock")
-def test_strangers_have_a_quota_of_the_same_size_and_not_the_same_quota() -> None:
-    own, stranger = new_project(), generated()
+def test_unclaimed_projects_have_a_quota_of_the_same_size_but_of_their_own() -> None:
+    own, anonymous = new_project(), generated()
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=2)
     clear_cache()
-    assert [ingest(stranger).status for _ in range(3)] == [202, 202, 402]
+    assert [ingest(anonymous).status for _ in range(3)] == [202, 202, 402]
     assert capture(Project("", "brought by a script")).status == 402
     assert [ingest(own).status for _ in range(3)] == [202, 202, 402]
 
@@ -329,14 +331,16 @@ def test_an_adopted_project_has_its_organization_s_policy(clock: Clock) -> None:
     assert (ingest(project).status, capture(project).status) == (403, 403)
 
 
-def test_the_access_of_a_stranger_is_that_of_no_organization(clock: Clock) -> None:
+def test_an_unclaimed_project_and_an_anonymous_caller_are_in_no_organization(clock: Clock) -> None:
     project = generated()
     opened = access.find(project.key, clock.ms).access
     assert opened
     assert opened.organization == access.of_anonymous_caller(clock.ms).organization == "unclaimed"
 
 
-def test_functions_of_the_release_before_get_the_seven_values_that_they_know(clock: Clock) -> None:
+def test_functions_of_the_previous_release_get_the_seven_values_that_they_read(
+    clock: Clock,
+) -> None:
     project = generated()
     context = access.to_context(project.key, access.find(project.key, clock.ms), "192.0.2.1")
     assert json.loads(context["access"]) == [

@@ -29,7 +29,7 @@ def _as_json(_: Any, value: Any) -> bytes:
 
 @schemathesis.serializer("application/x-sentry-envelope", "application/x-protobuf")
 def _as_it_is(_: Any, value: Any) -> bytes:
-    """An envelope is bytes, and no JSON as a whole. Nor is protobuf."""
+    """Encode an envelope or protobuf, which are bytes and not JSON."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
 
 
@@ -43,40 +43,40 @@ bounded = settings(
 )
 
 
-# The gateway knows no 405: a method that is not there is a route that is not there.
+# The gateway sends no 405: for it, an unknown method is an unknown route.
 NO_SUCH_METHOD = checks.unsupported_method
-# What no schema can say: a cursor comes from an answer, `clear` needs a hash, and parameters that
-# are not for this route or action are ignored, whatever they hold.
+# What no schema can say: a cursor comes from a response, `clear` needs a hash, and parameters that
+# are not for this route or action are ignored, whatever their value.
 BY_SCHEMA_ALONE = [checks.positive_data_acceptance, checks.negative_data_rejection]
 
 
 @schema.include(method="POST").parametrize()
 @bounded
-def test_what_the_document_allows_is_accepted_and_else_refused(
+def test_posts_are_accepted_if_the_document_allows_them_and_else_refused(
     case: Case[Any], busy: Project
 ) -> None:
-    # A key that was used before is answered before the body is looked at: let each be new.
+    # A replay is returned before the body is checked, so make each idempotency key new.
     once = case.headers.get("Idempotency-Key")
     if once and len(once) < 200:
         case.headers["Idempotency-Key"] = f"{once}{next(_numbers)}"
     headers = {"X-Api-Key": busy.key}
     excluded = [NO_SUCH_METHOD]
     if "signal" in case.path_parameters:
-        # Many objects are none of OTLP. Many of the fields of OTLP have no place in an event.
-        # Of the keys in several places, the first decides, whatever the others are.
+        # Many objects are not OTLP, and many fields of OTLP are not kept in an event.
+        # If several positions have a key, only the first one counts.
         excluded += [*BY_SCHEMA_ALONE, checks.ignored_auth]
     if "project_id" in case.path_parameters:
         case.path_parameters["project_id"] = busy.id
         case.query.pop("sentry_key", None)
         headers = {"X-Sentry-Auth": f"Sentry sentry_key={busy.public}"}
-        # Whatever an event holds, what of it is right is kept; an envelope is no JSON.
+        # The valid fields of any event are kept, and an envelope is not JSON.
         excluded += BY_SCHEMA_ALONE
     case.call_and_validate(headers=headers, excluded_checks=excluded)
 
 
 @schema.include(method="GET").parametrize()
 @bounded
-def test_every_answer_is_one_that_the_document_knows(case: Case[Any], busy: Project) -> None:
+def test_every_response_to_a_get_is_documented(case: Case[Any], busy: Project) -> None:
     for name in ("id", "project_id"):
         if name in case.path_parameters:
             case.path_parameters[name] = busy.id
@@ -85,18 +85,18 @@ def test_every_answer_is_one_that_the_document_knows(case: Case[Any], busy: Proj
 
 
 @pytest.mark.parametrize("sent", [sdk_events.PYTHON, sdk_events.JAVASCRIPT])
-def test_an_event_of_an_sdk_is_as_the_document_says(busy: Project, sent: dict[str, Any]) -> None:
+def test_an_event_of_an_sdk_matches_the_document(busy: Project, sent: dict[str, Any]) -> None:
     sdk_events.put(busy, sent)
     operation = schema["/api/projects/{id}/events"]["GET"]
     case = operation.Case(path_parameters={"id": busy.id})
-    answer = case.call_and_validate(headers={"X-Api-Key": busy.key})
-    (event,) = answer.json()["data"]
+    response = case.call_and_validate(headers={"X-Api-Key": busy.key})
+    (event,) = response.json()["data"]
     documented = DOCUMENT["components"]["schemas"]["Event"]["properties"]
     assert {name for name in SDK_FIELDS if name in sent} <= set(event)
     assert set(SDK_FIELDS) <= set(documented)
 
 
-def test_a_generated_key_leads_on_to_submitting_and_reading() -> None:
+def test_the_links_of_a_generated_key_lead_to_submitting_and_reading() -> None:
     linked = schema.include(path="/api.php").as_state_machine()
 
     class Script(linked):  # type: ignore[misc,valid-type]  # made by schemathesis at run time

@@ -26,11 +26,11 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     """Pass a request to the function, as its own URL does."""
     stream: Any = environ["wsgi.input"]
     body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
-    held = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ") or None
+    token = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ") or None
     query = environ.get("QUERY_STRING", "")
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
     target = f"{quote(path)}?{query}" if query else quote(path)
-    response = web_api.call(environ["REQUEST_METHOD"], target, held, body)
+    response = web_api.call(environ["REQUEST_METHOD"], target, token, body)
     status = HTTPStatus(response.status)
     start_response(f"{status.value} {status.phrase}", list(response.headers.items()))
     return [response.text.encode()]
@@ -45,8 +45,8 @@ bounded = settings(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate],
 )
-# What no schema can say: which ids there are, and what a query or a cursor means; and that what is
-# below a release may be a version with a slash, too.
+# What no schema can say: which ids exist, what a query or a cursor means, and that the path below
+# a release may also be a version with a slash.
 EXCLUDED = [
     checks.positive_data_acceptance,
     checks.negative_data_rejection,
@@ -64,8 +64,8 @@ def shop(busy: Project) -> Shop:
     return found
 
 
-def known(case: Case[Any], shop: Shop) -> dict[str, str]:
-    """Let a request name what there is. Return its headers."""
+def use_existing_names(case: Case[Any], shop: Shop) -> dict[str, str]:
+    """Put names that exist into the path of a request. Return its headers."""
     there = {"organization": "default", "project": shop.slug}
     names = {
         **there,
@@ -81,7 +81,7 @@ def known(case: Case[Any], shop: Shop) -> dict[str, str]:
     return {"Authorization": f"Bearer {shop.token}"}
 
 
-def test_every_response_is_one_that_the_document_knows(shop: Shop) -> None:
+def test_every_response_is_documented(shop: Shop) -> None:
     """In one test: a fixture for each operation costs more than its requests do."""
     # Routes that differ in their path only are tried once.
     tried = schema.exclude(path_regex=r"^/api/0/issues/|/notes/")
@@ -91,7 +91,7 @@ def test_every_response_is_one_that_the_document_knows(shop: Shop) -> None:
         @given(case=found.ok().as_strategy())
         @bounded
         def check(case: Case[Any]) -> None:
-            case.call_and_validate(headers=known(case, shop), excluded_checks=EXCLUDED)
+            case.call_and_validate(headers=use_existing_names(case, shop), excluded_checks=EXCLUDED)
 
         check()
 
@@ -101,7 +101,7 @@ LINKED = r"/projects/\{organization\}/\{project\}/(issues|changes)|/organization
 
 
 def test_links_lead_from_lists_to_issues_events_comments_and_changes(shop: Shop) -> None:
-    # What is deleted leads nowhere.
+    # A deleted item leads nowhere.
     kept = schema.include(path_regex=LINKED).exclude(method="DELETE")
     linked = kept.as_state_machine()
     headers = {"Authorization": f"Bearer {shop.token}"}
