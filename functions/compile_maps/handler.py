@@ -19,8 +19,8 @@ def handler(event: dict[str, Any], _context: Any) -> None:
             case "fetch":
                 compile_maps.compile_fetched(project_id, sort_key, now_ms(), find_functions)
             case "map":
-                compile_maps.forget_map(project_id, name)
+                compile_maps.delete_unused_map(project_id, name)
             case "attachment":
-                attachments.forget(project_id, name)
+                attachments.delete_files(project_id, name)
             case "deleted":
-                compile_maps.forget_project(project_id)
+                compile_maps.delete_project_artifacts(project_id)

@@ -43,7 +43,7 @@ def test_files_are_with_their_event_until_its_end(stack: LocalStack, program: st
     assert files[1] == NOISE
 
     # As when it expires.
-    store.forget(shop.id, event["event_id"])
+    store.delete_row(shop.id, event["event_id"])
     prefix = f"attachments/{shop.id}/"
     bucket = settings().maps_bucket
     listed = clients.s3().list_objects_v2

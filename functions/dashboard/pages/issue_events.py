@@ -9,7 +9,7 @@ from errata.models.seen_values import SeenValues
 from errata.models.sketch import estimate
 from errata.models.slug import short_id
 from errata.usecases import issue_events, issue_refresh, slugs
-from errata.usecases.issue_values import USER, Tally, events_query, shares
+from errata.usecases.issue_values import USER, ValueCounts, events_query, shares
 from errata.usecases.newest_events import Newest
 from functions.dashboard.byte_budget import ByteBudget
 from functions.dashboard.pages.issue import not_modified
@@ -43,11 +43,11 @@ def tags(ctx: RequestContext) -> PageResponse:
     """
     partial, key = ctx.request.partial, ctx.request.args.get("key", "")
     issue = issue_events.find(ctx.visible, ctx.request.ids["issue_id"])
-    newest, tally = Newest(ctx.visible, issue.id, members=issue.members), Tally()
-    tally.add_all(newest.events, ctx.now_ms)
+    newest, counted = Newest(ctx.visible, issue.id, members=issue.members), ValueCounts()
+    counted.add_all(newest.events, ctx.now_ms)
     budget = ByteBudget(_TAG_BYTES)
     most = _MOST_OF_ALL if key == USER else _USERS_OF_THE_PAGE if partial else _USERS
-    users = _values(USER, tally, budget, most) if key in ("", USER) else []
+    users = _values(USER, counted, budget, most) if key in ("", USER) else []
     # This part is in the page of an issue or of an event, so its links are relative to that page.
     within = ".." if partial else f"{ctx.request.root}projects/{ctx.project.id}"
     response = page(
@@ -59,19 +59,19 @@ def tags(ctx: RequestContext) -> PageResponse:
         short_id=short_id(slugs.shown(ctx.project).slug, issue.number),
         title=budget.take(issue.title, 200),
         issue_path=f"{within}/issues/{issue.id}",
-        total=tally.events,
+        total=counted.events,
         more=newest.more,
         key=key.removeprefix("tag:") and budget.take(key.removeprefix("tag:"), 60),
         users=users,
-        more_users=len(tally.counts.get(USER, ())) - len(users),
-        tags=_tags(tally, budget, key) if key != USER else [],
+        more_users=len(counted.counts.get(USER, ())) - len(users),
+        tags=_tags(counted, budget, key) if key != USER else [],
         mark=issue_refresh.mark(ctx.session, ctx.visible, issue),
         refresh_s=_REFRESH_S,
         opened=_OPEN,
         cut=SeenValues.unpack(issue.values, issue.value_counts).cut_keys(),
-        hour=_of(tally.hour, tally.covers(HOUR_MS, ctx.now_ms, more=newest.more)),
-        known_users=_known_users(issue, tally),
-        day=_of(tally.day, tally.covers(DAY_MS, ctx.now_ms, more=newest.more)),
+        hour=_of(counted.hour, counted.covers(HOUR_MS, ctx.now_ms, more=newest.more)),
+        known_users=_known_users(issue, counted),
+        day=_of(counted.day, counted.covers(DAY_MS, ctx.now_ms, more=newest.more)),
     )
     if partial:
         response.headers["Cache-Control"] = "private, max-age=60"
@@ -79,26 +79,26 @@ def tags(ctx: RequestContext) -> PageResponse:
     return response
 
 
-def _tags(tally: Tally, budget: ByteBudget, only: str) -> list[dict[str, Any]]:
+def _tags(counted: ValueCounts, budget: ByteBudget, only: str) -> list[dict[str, Any]]:
     """Return the keys with their most frequent values; with `only`, that key with more of them."""
     shown = []
-    keys = [key for key in tally.keys if key == only] if only else tally.keys[:_MOST_TAGS]
+    keys = [key for key in counted.keys if key == only] if only else counted.keys[:_MOST_TAGS]
     for key in keys:
         query = urlencode({"key": key})
         if not budget.pays(_MARKUP_OF_A_TAG + len(query)):
             break
-        if values := _values(key, tally, budget, _MOST_OF_ALL if only else _MOST_VALUES):
+        if values := _values(key, counted, budget, _MOST_OF_ALL if only else _MOST_VALUES):
             name = budget.take(key.removeprefix("tag:"), 60)
-            more = len(tally.counts[key]) - len(values)
+            more = len(counted.counts[key]) - len(values)
             shown.append({"name": name, "values": values, "more": more, "query": query})
     return shown
 
 
-def _values(key: str, tally: Tally, budget: ByteBudget, most: int) -> list[dict[str, Any]]:
+def _values(key: str, counted: ValueCounts, budget: ByteBudget, most: int) -> list[dict[str, Any]]:
     """Return the most frequent values of a key, each with a link to its events."""
-    counts = dict(tally.counts.get(key, {}))
+    counts = dict(counted.counts.get(key, {}))
     shown = []
-    for value, count, percent in shares(counts, tally.events, most):
+    for value, count, percent in shares(counts, counted.events, most):
         query = events_query(key, value)
         if not budget.pays(_MARKUP_OF_A_VALUE + 2 * len(query)):
             break
@@ -107,9 +107,9 @@ def _values(key: str, tally: Tally, budget: ByteBudget, most: int) -> list[dict[
     return shown
 
 
-def _known_users(issue: Issue, tally: Tally) -> int:
+def _known_users(issue: Issue, counted: ValueCounts) -> int:
     """Return the number of users of the newest events. 0 if the issue's estimate is not lower."""
-    known = len(tally.counts.get(USER, ()))
+    known = len(counted.counts.get(USER, ()))
     return 0 if issue.members or known <= estimate(issue.users) else known
 
 

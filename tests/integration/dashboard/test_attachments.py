@@ -67,7 +67,7 @@ def test_attachments_are_downloaded_and_never_rendered(
 
 
 def test_a_file_that_is_gone_is_404(browser: Browser, busy: Project, event: dict[str, Any]) -> None:
-    attachments.forget(busy.id, event["event_id"])
+    attachments.delete_files(busy.id, event["event_id"])
     assert browser.get(f"projects/{busy.id}/events/{event['id']}/attachments/1").status == 404
 
 

@@ -86,7 +86,7 @@ def keep(login: Login) -> Login:
     return Login(login.url, login.org, login.token, "the keyring" if in_keyring else str(file))
 
 
-def forget() -> bool:
+def delete() -> bool:
     """Remove the token from keyring and file. Return whether there was one."""
     file = _file()
     try:

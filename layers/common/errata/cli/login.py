@@ -44,7 +44,7 @@ def login(
 
 def logout(ctx: CommandContext) -> None:
     """Remove the token that `errata login` keeps. It stays valid until somebody revokes it."""
-    was = credentials.forget()
+    was = credentials.delete()
     if ctx.json:
         print_json({"logged_out": was})
     else:

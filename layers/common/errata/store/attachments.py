@@ -38,7 +38,7 @@ def note(project_id: str, sdk_id: str, ttl: int, digest: bytes) -> bool:
     return bool(read_all(found["Attributes"])["digest"] == digest)
 
 
-def forget(project_id: str, sdk_id: str) -> None:
+def delete_row(project_id: str, sdk_id: str) -> None:
     """Delete the row of an event with attachments. Access pattern A23.
 
     `compile_maps` then deletes its files.

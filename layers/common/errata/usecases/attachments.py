@@ -84,7 +84,7 @@ def read(event: Stored, number: int) -> tuple[str, bytes]:
     return str(found[number].get("filename", "attachment")), content
 
 
-def forget(project_id: str, sdk_id: str) -> None:
+def delete_files(project_id: str, sdk_id: str) -> None:
     """Delete the files of an event whose row was deleted or has expired. Can be repeated."""
     store.delete_files(project_id, sdk_id, MAX_FILES)
 
@@ -93,4 +93,4 @@ def erase(project_id: str, event_fields: Fields) -> None:
     """Delete the attachments of an event that is about to be erased. No-op if it has none."""
     sdk_id = sdk_event_id(event_fields.get("event_id"))
     if event_fields.get("attachments") and sdk_id:
-        store.forget(project_id, sdk_id)
+        store.delete_row(project_id, sdk_id)

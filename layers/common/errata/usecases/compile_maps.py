@@ -47,7 +47,7 @@ def compile_bundle(project_id: str, name: str, now_ms: int, find_functions: Find
     bundle = artifacts.begin_bundle(project_id, name, now_ms)
     if bundle is None:
         # A run that was cut off may have left a file.
-        forget_if_deleted(project_id)
+        delete_artifacts_if_deleted(project_id)
         return
     if bundle.attempts > artifacts.MAX_ATTEMPTS:
         detail = (
@@ -69,7 +69,7 @@ def compile_bundle(project_id: str, name: str, now_ms: int, find_functions: Find
     except SourceMapError as error:
         wrong.append(str(error))
     except ConditionFailedError:  # the project is deleted
-        forget_project(project_id)
+        delete_project_artifacts(project_id)
         return
     if not compiled and not wrong:
         wrong.append("The bundle has no source maps.")
@@ -119,7 +119,7 @@ def compile_fetched(project_id: str, key: str, now_ms: int, find_functions: Find
     """
     fetch = map_fetches.begin(project_id, key, "fetched", "compiling", now_ms)
     if fetch is None:
-        forget_if_deleted(project_id)
+        delete_artifacts_if_deleted(project_id)
         return
     try:
         if fetch.attempts > artifacts.MAX_ATTEMPTS:
@@ -139,7 +139,7 @@ def compile_fetched(project_id: str, key: str, now_ms: int, find_functions: Find
         # This replaces the fetch by what leads to the compiled map.
         _store(artifact, compiled)
     except ConditionFailedError:
-        forget_project(project_id)
+        delete_project_artifacts(project_id)
 
 
 def _keys(found: BundledMap, source_map: SourceMap, release: str, dist: str) -> tuple[str, ...]:
@@ -215,7 +215,7 @@ class _Space:
         return True
 
 
-def forget_map(project_id: str, map_id: str) -> None:
+def delete_unused_map(project_id: str, map_id: str) -> None:
     """Delete a compiled map whose artifact is deleted or has expired.
 
     No-op if the artifact exists: it was uploaded again meanwhile.
@@ -224,13 +224,13 @@ def forget_map(project_id: str, map_id: str) -> None:
         map_files.delete_map(project_id, map_id)
 
 
-def forget_if_deleted(project_id: str) -> None:
+def delete_artifacts_if_deleted(project_id: str) -> None:
     """Delete what a project has if it was deleted."""
     if artifacts.is_deleted(project_id):
-        forget_project(project_id)
+        delete_project_artifacts(project_id)
 
 
-def forget_project(project_id: str) -> None:
+def delete_project_artifacts(project_id: str) -> None:
     """Delete everything that a deleted project has: files, upload chunks, rows.
 
     Another project of the organization may have uploaded the same chunk. If that upload is not

@@ -88,8 +88,8 @@ def show(work: Work, *, issue: str) -> Result:
     event = issue_events.latest(visible, found.id).event
     event = original_frames.complete(visible, event) if event else None
     newest = newest_events.Newest(visible, found.id, members=found.members)
-    tally = issue_values.Tally()
-    tally.add_all(newest.events, visible.now_ms)
+    counted = issue_values.ValueCounts()
+    counted.add_all(newest.events, visible.now_ms)
     cut = list(SeenValues.unpack(found.values, found.value_counts).cut_keys())
     shown = event and to_event(
         event.project_id, event.id, event.issue_id, event.fields, event.legacy_id
@@ -101,15 +101,15 @@ def show(work: Work, *, issue: str) -> Result:
             "verdict": asdict(verdict(found, activity, visible.now_ms)),
             "activity": [activity_to_json(each) for each in activity],
             "newest_event": shown,
-            "values": _values_to_json(tally, newest.more),
+            "values": _values_to_json(counted, newest.more),
             "not_all_searched": cut,
         },
         {
             "assigned_to": told_assigned(assigned.get(found.assignee)),
             "merged": [_name(project, each) for each in merged.members(visible, found)],
             "servers": found.servers,
-            "users": _users(found, tally, visible.now_ms, newest.more),
-            "shares": _shares(tally),
+            "users": _users(found, counted, visible.now_ms, newest.more),
+            "shares": _shares(counted),
             "trace": trace_text(traces) if traces else "",
         },
     )
@@ -240,57 +240,57 @@ def _name(project: Project, issue: Issue) -> str:
     return short_id(project.slug, issue.number) or issue.id
 
 
-def _users(issue: Issue, tally: issue_values.Tally, now: int, more: bool) -> str:
+def _users(issue: Issue, counted: issue_values.ValueCounts, now: int, more: bool) -> str:
     """Return in words how many users an issue has: in all, in the last hour and in 24 hours.
 
-    `more`: the issue has older events that `tally` has not counted.
+    `more`: the issue has older events that `counted` has not counted.
     """
     # An estimate may be below the number of users in the newest events.
-    users = max(estimate(issue.users), len(tally.counts.get(issue_values.USER, ())))
+    users = max(estimate(issue.users), len(counted.counts.get(issue_values.USER, ())))
     if not users:
         return "not reported"
     said = f"about {users} (standard error {STANDARD_ERROR:.1%})"
     parts = [said if users > _EXACT_USERS else str(users)]
     for recent, span_ms, name in (
-        (tally.hour, HOUR_MS, "in the last hour"),
-        (tally.day, DAY_MS, "in 24 hours"),
+        (counted.hour, HOUR_MS, "in the last hour"),
+        (counted.day, DAY_MS, "in 24 hours"),
     ):
-        least = "" if tally.covers(span_ms, now, more=more) else "≥ "
+        least = "" if counted.covers(span_ms, now, more=more) else "≥ "
         parts.append(f"{least}{len(recent)} {name}")
     return ", ".join(parts)
 
 
-def _keys(tally: issue_values.Tally) -> list[str]:
+def _keys(counted: issue_values.ValueCounts) -> list[str]:
     user = issue_values.USER
-    return [*tally.keys[:_MOST_KEYS], *([user] if user in tally.counts else [])]
+    return [*counted.keys[:_MOST_KEYS], *([user] if user in counted.counts else [])]
 
 
-def _shares(tally: issue_values.Tally) -> list[str]:
+def _shares(counted: issue_values.ValueCounts) -> list[str]:
     """Return a line for each key, with its most frequent values."""
     lines = []
-    for key in _keys(tally):
-        found = issue_values.shares(dict(tally.counts[key]), tally.events)
-        more = len(tally.counts[key]) - len(found)
+    for key in _keys(counted):
+        found = issue_values.shares(dict(counted.counts[key]), counted.events)
+        more = len(counted.counts[key]) - len(found)
         shown = ", ".join(f"{value} {percent} %" for value, _, percent in found)
         lines.append("  ".join(filter(None, (f"{key}:", shown, f"and {more} more" * bool(more)))))
     return lines
 
 
-def _values_to_json(tally: issue_values.Tally, more: bool) -> dict[str, Any]:
+def _values_to_json(counted: issue_values.ValueCounts, more: bool) -> dict[str, Any]:
     """Return how often each value occurs. `complete`: whether all events that are kept count."""
     return {
-        "events": tally.events,
+        "events": counted.events,
         "complete": not more,
-        "users_last_hour": len(tally.hour),
-        "users_last_day": len(tally.day),
+        "users_last_hour": len(counted.hour),
+        "users_last_day": len(counted.day),
         "keys": {
             key: [
                 {"value": value, "count": count, "percent": percent}
                 for value, count, percent in issue_values.shares(
-                    dict(tally.counts[key]), tally.events, 20
+                    dict(counted.counts[key]), counted.events, 20
                 )
             ]
-            for key in _keys(tally)
+            for key in _keys(counted)
         },
     }
 

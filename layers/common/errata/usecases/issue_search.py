@@ -383,15 +383,15 @@ def with_words(
     """
     if not words:
         return list(found), 0
-    verdicts = [words.verdict(issue) for _, issue in found]
-    unclear = [each for each, holds_ in zip(found, verdicts, strict=True) if holds_ is None]
+    decisions = [words.decide(issue) for _, issue in found]
+    unclear = [each for each, holds_ in zip(found, decisions, strict=True) if holds_ is None]
     rows = issue_lists.texts_of(unclear)
     for visible, issue in unclear:
         name = visible.project_id, issue.id
         rows[name] = f"{rows.get(name, '')} {(of_members or {}).get(issue.id, '')}"
     matching = [
         (visible, issue)
-        for (visible, issue), holds_ in zip(found, verdicts, strict=True)
+        for (visible, issue), holds_ in zip(found, decisions, strict=True)
         if holds_ or (holds_ is None and words.hold(issue, rows[visible.project_id, issue.id]))
     ]
     return matching, len(unclear)

@@ -85,7 +85,7 @@ def page_url(fields: Mapping[str, Any]) -> str:
 
 
 @dataclass(slots=True)
-class Tally:
+class ValueCounts:
     """Numbers of events by key and value, and the users of the last hour and day."""
 
     counts: dict[str, Counter[str]] = field(default_factory=dict)

@@ -33,7 +33,7 @@ from errata.usecases import (
     read_events,
     slugs,
 )
-from errata.usecases.issue_values import TAG, USER, Tally, shares
+from errata.usecases.issue_values import TAG, USER, ValueCounts, shares
 from errata.usecases.mcp_reader import Reader
 from errata.usecases.newest_events import Newest
 
@@ -188,9 +188,9 @@ def _event(reader: Reader, asked: Arguments) -> tuple[Project, Visible, Stored |
 def _get_tag_values(reader: Reader, asked: Arguments) -> str:
     named = reader.issue(asked.text("issue"), asked.text("project"))
     issue, visible = named.issue, named.visible
-    newest, tally = Newest(visible, issue.id, members=issue.members), Tally()
-    tally.add_all(newest.events, reader.now_ms)
-    keys = [*([USER] if USER in tally.counts else []), *tally.keys]
+    newest, counted = Newest(visible, issue.id, members=issue.members), ValueCounts()
+    counted.add_all(newest.events, reader.now_ms)
+    keys = [*([USER] if USER in counted.counts else []), *counted.keys]
     if only := asked.text("key"):
         wanted = [key for key in keys if only in (key, key.removeprefix(TAG))]
         if not wanted:
@@ -198,11 +198,11 @@ def _get_tag_values(reader: Reader, asked: Arguments) -> str:
             return f"No event of this issue has {span(only)}. There are: {names}.\n"
         keys = wanted
     name = markdown_forms.name_of(named.project, issue)
-    events = count_in_words(tally.events, "event")
+    events = count_in_words(counted.events, "event")
     said = [f"# Values of the newest {events} of {name}", "", UNTRUSTED]
     for key in keys[:_MOST_KEYS]:
-        counts = tally.counts[key]
-        shown = shares(counts, tally.events, asked.number("limit"))
+        counts = counted.counts[key]
+        shown = shares(counts, counted.events, asked.number("limit"))
         said += ["", f"## {span(key.removeprefix(TAG))}", ""]
         said += _values(key, shown, personal=asked.flag("personal_data"))
         if (left := len(counts) - len(shown)) > 0:

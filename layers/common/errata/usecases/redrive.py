@@ -174,7 +174,7 @@ def _redrive_maps(messages: list[QueueMessage]) -> list[Redriven]:
         begun += sourcemaps.begin_again(project.id, now_ms())
         deleted += sourcemaps.delete_unused(project.id)
     for project_id in list_deleted():
-        compile_maps.forget_project(project_id)
+        compile_maps.delete_project_artifacts(project_id)
     what = f"began {begun} uploads and fetches again, and deleted {deleted} unused source maps"
     return [Redriven("maps", message.id, True, what) for message in messages]
 

@@ -243,7 +243,7 @@ class SearchWords:
             replace(each, pieces=tuple(map(without_numbers, each.pieces))) for each in self.asked
         ]
 
-    def verdict(self, issue: Issue) -> bool | None:
+    def decide(self, issue: Issue) -> bool | None:
         """Return whether the words hold, None if the issue's own texts do not decide it."""
         text = _own(issue)
         if any(each.is_in(text) for each in self.refused):
