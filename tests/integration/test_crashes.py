@@ -21,7 +21,7 @@ from tests.support.unclaimed import counted, generated, stored
 
 
 def cut_everywhere(do: Callable[[], object]) -> Iterator[int]:
-    """Cut `do` off at its first call, its second, and so on; yields after each cut."""
+    """Cut `do` off at its first call, its second, and so on. Yield after each cut."""
     for number in count(1):
         clear_cache()
         with fault(number, killed, after=True) as outcome:
@@ -36,7 +36,7 @@ def cut_everywhere(do: Callable[[], object]) -> Iterator[int]:
 
 
 @pytest.mark.parametrize("late_s", [0, 3_600], ids=["prompt", "late"])
-def test_an_event_of_an_sdk_that_was_cut_off_comes_again_and_is_one(
+def test_an_sdk_event_that_is_sent_again_after_an_interruption_is_stored_once(
     busy: Project, late_s: int
 ) -> None:
     sent: list[dict[str, Any]] = []
@@ -53,7 +53,7 @@ def test_an_event_of_an_sdk_that_was_cut_off_comes_again_and_is_one(
         sent.append(sdk.event(timestamp=now_ms() / 1000 - late_s))
 
 
-def test_events_of_an_envelope_that_was_cut_off_come_again_and_are_one_each(
+def test_an_envelope_that_is_sent_again_after_an_interruption_stores_each_event_once(
     busy: Project,
 ) -> None:
     for number in count(1):
@@ -79,7 +79,9 @@ def clean_up(project: Project) -> None:
     stream.cleaned(project.id)
 
 
-def test_an_ingest_leaves_nothing_or_both_the_record_and_the_event(project: Project) -> None:
+def test_an_interrupted_ingest_stores_the_event_with_its_idempotency_record_or_nothing(
+    project: Project,
+) -> None:
     keys: list[str] = []
 
     def post() -> Response:
@@ -99,7 +101,9 @@ def test_an_ingest_leaves_nothing_or_both_the_record_and_the_event(project: Proj
         keys.append(f"key {number}")
 
 
-def test_an_ingest_without_a_key_leaves_nothing_or_a_whole_event(project: Project) -> None:
+def test_an_interrupted_ingest_without_an_idempotency_key_stores_a_whole_event_or_none(
+    project: Project,
+) -> None:
     for _ in cut_everywhere(lambda: ingest(project)):
         assert [event["message"] for event in events(project)] in ([], ["boom"])
         for event in account.rows()["EVENTS_TABLE"]:
@@ -108,7 +112,7 @@ def test_an_ingest_without_a_key_leaves_nothing_or_a_whole_event(project: Projec
             break
 
 
-def test_a_legacy_error_takes_a_number_with_itself_or_not_at_all(busy: Project) -> None:
+def test_an_interrupted_legacy_error_takes_a_number_only_if_it_is_stored(busy: Project) -> None:
     for _ in cut_everywhere(lambda: capture(busy)):
         numbers = [error["id"] for error in errors(busy)]
         assert numbers == list(range(1, len(numbers) + 1))
@@ -116,7 +120,7 @@ def test_a_legacy_error_takes_a_number_with_itself_or_not_at_all(busy: Project) 
         assert capture(busy).json["id"] == len(numbers) + 1
 
 
-def test_a_key_that_brings_its_project_works_however_often_it_was_cut_off() -> None:
+def test_a_new_legacy_key_creates_exactly_one_project_even_after_interruptions() -> None:
     new: list[Project] = [Project("", "key 0")]
     for number in cut_everywhere(lambda: capture(new[-1])):
         response = capture(new[-1])
@@ -127,7 +131,7 @@ def test_a_key_that_brings_its_project_works_however_often_it_was_cut_off() -> N
     assert len(projects) == len(new)
 
 
-def test_a_clear_hides_everything_or_nothing(busy: Project) -> None:
+def test_an_interrupted_clear_hides_everything_or_nothing(busy: Project) -> None:
     def clear() -> Response:
         return php(action="clear", hash=busy.key)
 
@@ -146,7 +150,7 @@ def test_a_clear_hides_everything_or_nothing(busy: Project) -> None:
         fill()
 
 
-def test_a_cleanup_that_is_cut_off_is_finished_by_the_next(busy: Project, clock: Clock) -> None:
+def test_an_interrupted_cleanup_is_finished_by_the_next_run(busy: Project, clock: Clock) -> None:
     other = new_project()
     capture(other)
     for number in count(1):
@@ -174,10 +178,12 @@ def test_a_cleanup_that_is_cut_off_is_finished_by_the_next(busy: Project, clock:
             break
 
 
-# ------------------------------------------------------------------ the order of things
+# ------------------------------------------------------------------ concurrent writers, throttling
 
 
-def test_a_worker_that_deletes_at_once_does_not_make_a_clear_count_less(busy: Project) -> None:
+def test_a_cleanup_during_a_clear_does_not_change_the_number_of_deleted_errors(
+    busy: Project,
+) -> None:
     for _ in range(3):
         capture(busy)
 
@@ -200,7 +206,7 @@ def test_a_worker_that_deletes_at_once_does_not_make_a_clear_count_less(busy: Pr
     ],
     ids=["ingest", "ingest once", "ingest once, bad"],
 )
-def test_a_busy_store_is_told_at_whatever_call_it_is_busy(
+def test_a_throttled_ingest_is_503_whichever_call_is_throttled(
     project: Project, request_: Callable[[Project], Response]
 ) -> None:
     for number in count(1):
@@ -216,7 +222,9 @@ def test_a_busy_store_is_told_at_whatever_call_it_is_busy(
 
 
 @pytest.mark.parametrize("action", ["submit", "generate", "errors", "clear"])
-def test_a_busy_store_is_told_by_api_php_too(busy: Project, action: str) -> None:
+def test_a_throttled_legacy_request_is_503_whichever_call_is_throttled(
+    busy: Project, action: str
+) -> None:
     for number in count(1):
         clear_cache()
         before = account.rows()
@@ -231,7 +239,7 @@ def test_a_busy_store_is_told_by_api_php_too(busy: Project, action: str) -> None
     assert number > 1
 
 
-def test_a_store_that_takes_an_error_without_an_answer_is_not_said_to_have_nothing(
+def test_a_legacy_error_that_is_stored_although_dynamodb_times_out_is_503(
     busy: Project,
 ) -> None:
     def silent(call: Call) -> BaseException:
@@ -252,11 +260,11 @@ def test_a_store_that_takes_an_error_without_an_answer_is_not_said_to_have_nothi
 
 
 def assert_counted() -> None:
-    """The counter of unclaimed projects says what is stored, also of those that have expired."""
+    """Fail unless the counter of unclaimed projects is exact, with those that have expired."""
     assert counted() == stored()
 
 
-def test_a_project_is_generated_and_counted_or_neither() -> None:
+def test_an_interrupted_generate_counts_a_project_only_if_it_is_stored() -> None:
     before = 0
     for _ in cut_everywhere(lambda: php(action="generate")):
         assert stored() - before in (0, 1)
@@ -267,21 +275,23 @@ def test_a_project_is_generated_and_counted_or_neither() -> None:
 
 
 @pytest.mark.parametrize("send", [ingest, capture])
-def test_a_first_event_that_was_cut_off_comes_again_and_is_kept(
+def test_a_first_event_that_is_sent_again_after_an_interruption_keeps_its_project(
     clock: Clock, send: Callable[[Project], Response]
 ) -> None:
-    strangers = [generated()]
-    for _ in cut_everywhere(lambda: send(strangers[-1])):
-        assert send(strangers[-1]).status in (200, 202)
-        strangers.append(generated())
+    made = [generated()]
+    for _ in cut_everywhere(lambda: send(made[-1])):
+        assert send(made[-1]).status in (200, 202)
+        made.append(generated())
     clock.days(7)
     clear_cache()
     # No event is ever in a project that expires, and each project that got one is still there.
-    assert all(events(project) for project in strangers)
+    assert all(events(project) for project in made)
     assert_counted()
 
 
-def test_an_expired_key_opens_one_project_wherever_its_creation_is_cut_off(clock: Clock) -> None:
+def test_an_expired_key_creates_one_project_even_if_its_creation_is_interrupted(
+    clock: Clock,
+) -> None:
     expired = [generated()]
     clock.days(7)
     for _ in cut_everywhere(lambda: capture(expired[-1])):
@@ -293,10 +303,10 @@ def test_an_expired_key_opens_one_project_wherever_its_creation_is_cut_off(clock
     assert stored() == len(expired)
 
 
-def test_an_adoption_that_was_cut_off_is_whole_or_has_not_begun() -> None:
-    strangers = [generated()]
-    for _ in cut_everywhere(lambda: unclaimed.adopt(strangers[-1].id, "default")):
-        found = projects.find(strangers[-1].id)
+def test_an_interrupted_adoption_is_complete_or_has_changed_nothing() -> None:
+    made = [generated()]
+    for _ in cut_everywhere(lambda: unclaimed.adopt(made[-1].id, "default")):
+        found = projects.find(made[-1].id)
         assert [each.id for each in projects.list_owned()].count(found.id) == (
             0 if found.unclaimed else 1
         )
@@ -304,10 +314,10 @@ def test_an_adoption_that_was_cut_off_is_whole_or_has_not_begun() -> None:
         if not found.unclaimed:
             with pytest.raises(InvalidInputError, match="already belongs to organization default"):
                 unclaimed.adopt(found.id, "default")
-            strangers.append(generated())
+            made.append(generated())
 
 
-def test_a_deletion_of_unclaimed_projects_that_was_cut_off_is_repeated() -> None:
+def test_an_interrupted_deletion_of_unclaimed_projects_can_be_repeated() -> None:
     def delete() -> list[str]:
         return delete_project.delete_unclaimed(projects.list_unclaimed())
 

@@ -41,7 +41,7 @@ def clean_up(project: Project) -> None:
 
 
 def filled(project: Project) -> Project:
-    """With events of both endpoints, an issue and a webhook."""
+    """Add events of both endpoints, an issue and a webhook to a project."""
     webhooks.add(project.id, "https://example.com/hook")
     assert ingest(project).status == 202
     assert capture(project).status == 200
@@ -65,7 +65,7 @@ def set_up(project: Project) -> None:
 
 
 def remains(project: Project) -> list[str]:
-    """What the tables and SSM still hold of a project, but for what is to stay."""
+    """Return what the tables and SSM still hold of a project, except for what has to stay."""
     mine = (project.id, f"project#{project.id}")
     found = [
         f"{item['pk']['S']} {item['sk']['S']}"
@@ -81,7 +81,7 @@ def remains(project: Project) -> list[str]:
     return [each for each in found if each not in kept] + [each["Name"] for each in parameters]
 
 
-def test_nothing_is_left_but_keys_that_open_nothing(busy: Project, clock: Clock) -> None:
+def test_a_deleted_project_leaves_only_revoked_keys(busy: Project, clock: Clock) -> None:
     other = filled(new_project())
     filled(busy)
     set_up(busy)
@@ -98,7 +98,7 @@ def test_nothing_is_left_but_keys_that_open_nothing(busy: Project, clock: Clock)
     assert len(read(other).json["data"]) == 2
 
 
-def test_a_clear_keeps_what_is_set_up_and_nothing_of_the_issues(busy: Project) -> None:
+def test_a_clear_keeps_the_settings_and_deletes_all_rows_of_issues(busy: Project) -> None:
     filled(busy)
     before = rows()["PROJECTS_TABLE"]
     set_up(busy)
@@ -111,7 +111,9 @@ def test_a_clear_keeps_what_is_set_up_and_nothing_of_the_issues(busy: Project) -
     assert [row["sk"]["S"] for row in rows()["ISSUES_TABLE"]] == ["numbers"]
 
 
-def test_what_a_remembered_key_still_sends_goes_too(busy: Project, clock: Clock) -> None:
+def test_events_sent_with_a_cached_key_after_the_deletion_are_deleted(
+    busy: Project, clock: Clock
+) -> None:
     filled(busy)
     delete_project.delete_project(busy.id)
     clean_up(busy)
@@ -122,7 +124,7 @@ def test_what_a_remembered_key_still_sends_goes_too(busy: Project, clock: Clock)
     assert remains(busy) == []
 
 
-def test_an_error_with_a_number_goes_too(busy: Project) -> None:
+def test_a_legacy_error_stored_after_the_deletion_is_deleted_with_its_number(busy: Project) -> None:
     filled(busy)
     capture(busy)
     late = stream.stored_events()
@@ -135,7 +137,7 @@ def test_an_error_with_a_number_goes_too(busy: Project) -> None:
 
 
 @pytest.mark.parametrize(("error", "after"), [(calls.throttled, False), (calls.failing, True)])
-def test_what_comes_late_is_delivered_again_if_it_could_not_be_deleted(
+def test_an_event_after_the_deletion_that_cannot_be_deleted_is_retried(
     busy: Project, clock: Clock, error: Any, after: bool
 ) -> None:
     filled(busy)
@@ -157,7 +159,7 @@ def test_what_comes_late_is_delivered_again_if_it_could_not_be_deleted(
     assert remains(busy) == []
 
 
-def test_a_deletion_that_is_cut_off_is_finished_by_the_next(busy: Project, clock: Clock) -> None:
+def test_an_interrupted_deletion_is_finished_by_the_next_one(busy: Project, clock: Clock) -> None:
     for number in range(1, 40):
         project = filled(new_project())
         fault = calls.fault(number, calls.killed, after=True)
@@ -174,7 +176,9 @@ def test_a_deletion_that_is_cut_off_is_finished_by_the_next(busy: Project, clock
     raise AssertionError("it never came to an end")
 
 
-def test_a_gateway_that_does_not_answer_does_not_keep_the_project(busy: Project) -> None:
+def test_a_project_is_deleted_even_if_api_gateway_throttles_the_deletion_of_its_key(
+    busy: Project,
+) -> None:
     def response(call: calls.Call) -> Any:
         if call.operation == "DeleteApiKey":
             raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, call.operation)
@@ -185,7 +189,7 @@ def test_a_gateway_that_does_not_answer_does_not_keep_the_project(busy: Project)
     assert store.find_project(busy.id) is None
 
 
-def test_a_cleanup_that_was_given_up_is_redriven(busy: Project, clock: Clock) -> None:
+def test_a_redrive_finishes_a_dead_lettered_cleanup(busy: Project, clock: Clock) -> None:
     filled(busy)
     delete_project.delete_project(busy.id)
     aws.sqs().send_message(QueueUrl=settings().cleanup_dead_letter_url, MessageBody="{}")
@@ -194,13 +198,13 @@ def test_a_cleanup_that_was_given_up_is_redriven(busy: Project, clock: Clock) ->
     assert remains(busy) == []
 
 
-def test_the_boundary_hides_whatever_number_comes(busy: Project) -> None:
+def test_the_watermark_of_a_deleted_project_hides_every_legacy_number(busy: Project) -> None:
     filled(busy)
     delete_project.delete_project(busy.id)
     assert watermarks.find_watermark(busy.id).hides("0", 10**11)
 
 
-def test_a_generation_is_deleted_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_generation_is_deleted_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
     pk = issues_partition("12", 0)
     shelf.put(pk, [shelf.issue(number) for number in range(60)])
     monkeypatch.setattr("moto.dynamodb.models.table.RESULT_SIZE_LIMIT", 6_000)

@@ -25,7 +25,7 @@ def project_id() -> str:
 
 
 def stored(project_id: str, number: int, **fields: Any) -> list[str]:
-    """Events a second apart; their ids."""
+    """Store events a second apart. Return their ids."""
     return stream.put(
         stream.event(project_id, START_MS + 1_000 * n, **fields) for n in range(number)
     )
@@ -36,7 +36,7 @@ def ids(found: Any) -> list[str]:
 
 
 def numbered(project_id: str, number: int, at_ms: int = START_MS, **fields: Any) -> str:
-    """A legacy error under this number; its id."""
+    """Store a legacy error under this number. Return its id."""
     item = stream.event(project_id, at_ms, **fields)
     legacy.put_legacy(item, number, 30)
     event_id: str = item["sk"]["S"]
@@ -89,7 +89,7 @@ def test_events_of_an_issue_are_found_in_the_table_and_in_its_index(project_id: 
             assert flat(of_issue) == expected
 
 
-def test_a_page_tells_where_to_go_on(project_id: str) -> None:
+def test_a_page_says_where_the_next_page_starts(project_id: str) -> None:
     sent = stored(project_id, 5)
     pages = list(event_queries.newest_first(project_id, floor_id(0), sent[4], 3))
     assert [page.stopped for page in pages] == [sent[1], None]
@@ -127,43 +127,49 @@ def test_events_are_found_by_id_in_the_order_asked_for(project_id: str) -> None:
     assert event_queries.by_ids(project_id, []) == []
 
 
-# ------------------------------------------------------------------ once, and numbered
+# ------------------------------------------------------------------ idempotency, legacy numbers
 
 
-def once(project_id: str, event_id: str, at_ms: int = START_MS) -> Any:
+def idempotency_put(project_id: str, event_id: str, at_ms: int = START_MS) -> Any:
     record = IdempotencyRecord(event_id, b"hash of " + event_id.encode())
     return idempotency.record_put(project_id, "key", record, at_ms)
 
 
-def test_an_event_and_its_key_s_record_are_stored_together_or_not(project_id: str) -> None:
+def test_an_event_and_its_idempotency_record_are_stored_together_or_not_at_all(
+    project_id: str,
+) -> None:
     first, second = (stream.event(project_id, START_MS + n) for n in (0, 1))
     first_id, second_id = first["sk"]["S"], second["sk"]["S"]
-    assert events.put_once(first, once(project_id, first_id)) is None
-    before = events.put_once(second, once(project_id, second_id, START_MS + 1))
+    assert events.put_once(first, idempotency_put(project_id, first_id)) is None
+    before = events.put_once(second, idempotency_put(project_id, second_id, START_MS + 1))
     assert before == IdempotencyRecord(first_id, b"hash of " + first_id.encode())
     assert ids(event_queries.by_ids(project_id, [first_id, second_id])) == [first_id]
     found = idempotency.find_record(project_id, "key", START_MS + 1)
     assert found == before
 
 
-def test_a_record_is_dead_after_a_day_though_its_row_is_there(project_id: str) -> None:
+def test_an_idempotency_record_expires_after_a_day_although_its_row_is_still_stored(
+    project_id: str,
+) -> None:
     first, second = (stream.event(project_id, START_MS + n) for n in (0, 1))
-    events.put_once(first, once(project_id, first["sk"]["S"]))
+    events.put_once(first, idempotency_put(project_id, first["sk"]["S"]))
     last_ms = START_MS + idempotency.KEPT_MS - 1
     assert idempotency.find_record(project_id, "key", last_ms)
     assert idempotency.find_record(project_id, "key", last_ms + 1) is None
-    assert events.put_once(second, once(project_id, second["sk"]["S"], last_ms))
-    assert events.put_once(second, once(project_id, second["sk"]["S"], last_ms + 1)) is None
+    assert events.put_once(second, idempotency_put(project_id, second["sk"]["S"], last_ms))
+    assert (
+        events.put_once(second, idempotency_put(project_id, second["sk"]["S"], last_ms + 1)) is None
+    )
 
 
-def test_records_are_the_project_s_own(project_id: str) -> None:
+def test_an_idempotency_record_is_found_only_by_its_project_and_key(project_id: str) -> None:
     item = stream.event(project_id, START_MS)
-    events.put_once(item, once(project_id, item["sk"]["S"]))
+    events.put_once(item, idempotency_put(project_id, item["sk"]["S"]))
     assert idempotency.find_record(f"{project_id}9", "key", START_MS) is None
     assert idempotency.find_record(project_id, "other key", START_MS) is None
 
 
-def test_numbers_are_given_in_order_alone(project_id: str) -> None:
+def test_legacy_numbers_are_given_only_in_order(project_id: str) -> None:
     assert legacy.legacy_counter(project_id).last_id == 0
     with pytest.raises(CounterMovedError) as early:
         numbered(project_id, 2)
@@ -182,7 +188,7 @@ def test_numbers_are_given_in_order_alone(project_id: str) -> None:
     ]
 
 
-def test_numbers_above_n_are_listed_ascending_while_they_live(project_id: str) -> None:
+def test_legacy_numbers_above_n_are_listed_ascending_until_they_expire(project_id: str) -> None:
     sent = [numbered(project_id, n, START_MS + n) for n in range(1, 13)]
     listed = list(legacy.legacy_after(visible_at(project_id, NOW_S)))
     assert listed == list(enumerate(sent, start=1))
@@ -199,7 +205,9 @@ def test_numbers_above_n_are_listed_ascending_while_they_live(project_id: str) -
 # ------------------------------------------------------------------ clear
 
 
-def test_a_boundary_moves_only_if_nothing_moved_meanwhile(project_id: str) -> None:
+def test_a_watermark_moves_only_if_neither_it_nor_the_legacy_counter_has_moved(
+    project_id: str,
+) -> None:
     assert watermarks.find_watermark(project_id) == Watermark()
     first = Watermark(1, floor_id(5), 0, frozenset({new_event_id(3), new_event_id(4)}))
     assert not watermarks.move_watermark(project_id, first, 1)
@@ -231,7 +239,7 @@ def test_recent_events_are_listed_with_their_numbers(project_id: str) -> None:
     assert (first, None) in event_queries.ids_between(project_id, floor_id(0), "~")
 
 
-def test_what_a_boundary_hides_is_deleted_and_nothing_else(project_id: str) -> None:
+def test_only_events_behind_the_watermark_are_deleted(project_id: str) -> None:
     sent = stored(project_id, 60)
     other = stored(f"{project_id}9", 3)
     errors = [numbered(project_id, n, START_MS + 500 + n) for n in range(1, 31)]

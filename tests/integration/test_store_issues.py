@@ -75,7 +75,7 @@ def later(stored: Issue, **changed: Any) -> Issue:
 
 
 def listed(pk: str, now_s: int) -> list[Release]:
-    """All of a project's releases."""
+    """Return all of a project's releases."""
     return list(releases.list_releases(visible_at(pk, now_s)).by_hash.values())
 
 
@@ -88,13 +88,13 @@ def test_an_issue_comes_back_as_it_was_stored(pk: str) -> None:
     assert issues.find_issue(visible_at(issues_partition("0", 0)), ISSUE.id) is None
 
 
-def test_an_issue_of_one_user_less_event_has_no_sketch(pk: str) -> None:
+def test_an_issue_without_users_environments_and_releases_is_read_as_it_was_stored(pk: str) -> None:
     bare = replace(ISSUE, users=b"", environments={}, releases={})
     assert issues.find_issue(visible_at(pk), ISSUE.id) is None
     assert write(pk, bare) == [issues.find_issue(visible_at(pk), ISSUE.id)]
 
 
-def test_a_new_issue_is_refused_where_one_is(pk: str) -> None:
+def test_storing_an_issue_that_exists_already_is_a_conflict(pk: str) -> None:
     before = current_rows(pk)
     (stored,) = write(pk, ISSUE)
     with pytest.raises(ConflictError):
@@ -103,7 +103,7 @@ def test_a_new_issue_is_refused_where_one_is(pk: str) -> None:
     assert numbers.last_number(pk.partition("#")[0]) == 1
 
 
-def test_an_issue_changes_only_from_where_it_was_read(pk: str) -> None:
+def test_writing_an_issue_that_has_changed_since_it_was_read_is_a_conflict(pk: str) -> None:
     (stored,) = write(pk, ISSUE)
     early, late = current_rows(pk), current_rows(pk)
     changed = later(stored, count=3)
@@ -114,7 +114,7 @@ def test_an_issue_changes_only_from_where_it_was_read(pk: str) -> None:
 
 
 @pytest.mark.parametrize("at", [1, 2])
-def test_an_issue_s_status_is_what_was_read_or_nothing_is_written(pk: str, at: int) -> None:
+def test_an_issue_whose_status_changed_since_it_was_read_is_not_written(pk: str, at: int) -> None:
     (stored,) = write(pk, ISSUE)
     resolved = replace(stored, status="resolved", status_at=at, status_by="me")
     if at == 2:
@@ -127,7 +127,7 @@ def test_an_issue_s_status_is_what_was_read_or_nothing_is_written(pk: str, at: i
     assert issues.find_issue(visible_at(pk), ISSUE.id) == resolved
 
 
-def test_an_expired_issue_is_replaced_by_a_new_one_altogether(pk: str) -> None:
+def test_an_expired_issue_is_replaced_by_a_new_one_and_leaves_the_lists(pk: str) -> None:
     (stored,) = write(pk, replace(ISSUE, status="resolved"))
     current = current_rows(pk, EXPIRES)
     assert current.issues == {}
@@ -142,7 +142,7 @@ def test_an_expired_issue_is_replaced_by_a_new_one_altogether(pk: str) -> None:
         assert issue_lists.from_rows(visible, order, "resolved", None, 9).found == []
 
 
-def test_releases_and_days_change_only_from_where_they_were_read(pk: str) -> None:
+def test_writing_releases_or_days_that_changed_since_they_were_read_is_a_conflict(pk: str) -> None:
     position = Position("", "1")
     first = Totals(
         {"r1": replace(MADE_RELEASE, position=position)},
@@ -165,7 +165,7 @@ def test_releases_and_days_change_only_from_where_they_were_read(pk: str) -> Non
     assert day_counts.list_days(visible_at(pk), "") == {"2026-11-22": 5}
 
 
-def test_a_row_that_began_again_is_not_taken_for_the_one_before(pk: str) -> None:
+def test_writing_a_day_that_expired_and_was_begun_again_is_a_conflict(pk: str) -> None:
     digest.write_totals(current_rows(pk), Totals(days={DAY: Day(2, {}, EXPIRES)}))
     slow, again = current_rows(pk, EXPIRES - 1), current_rows(pk, EXPIRES)
     assert again.days == {}
@@ -192,7 +192,7 @@ def change_one(pk: str, sk: str, name: str) -> None:
 @pytest.mark.parametrize(
     "name", ["last_sequence", "stream", "status", "status_at", "assigned_at", "notes", "ttl"]
 )
-def test_an_issue_of_which_others_changed_anything_is_read_again(pk: str, name: str) -> None:
+def test_any_change_of_an_issue_row_since_it_was_read_is_a_conflict(pk: str, name: str) -> None:
     (stored,) = write(pk, ISSUE)
     early = current_rows(pk)
     change_one(pk, f"issue#{ISSUE.id}", name)
@@ -208,7 +208,7 @@ def test_an_issue_of_which_others_changed_anything_is_read_again(pk: str, name: 
         ("release#r1", "released_at"),
     ],
 )
-def test_a_release_or_day_of_which_others_changed_anything_is_read_again(
+def test_any_change_of_a_release_or_day_row_since_it_was_read_is_a_conflict(
     pk: str, sk: str, name: str
 ) -> None:
     made = Totals({"r1": MADE_RELEASE}, {DAY: Day(2, {}, EXPIRES)})
@@ -219,7 +219,7 @@ def test_a_release_or_day_of_which_others_changed_anything_is_read_again(
         digest.write_totals(early, made)
 
 
-def test_days_are_listed_from_one_on(pk: str) -> None:
+def test_days_are_listed_from_a_given_day_on(pk: str) -> None:
     days = {DAY: Day(5, {}, EXPIRES), DAY + 1: Day(2, {}, EXPIRES)}
     digest.write_totals(current_rows(pk), Totals(days=days))
     assert day_counts.list_days(visible_at(pk), "") == {"2026-11-22": 5, "2026-11-23": 2}
@@ -230,7 +230,7 @@ def test_days_are_listed_from_one_on(pk: str) -> None:
 
 
 def many(found: Iterable[int], **changed: object) -> list[Issue]:
-    """New issues, each last seen a millisecond after its number here."""
+    """Return new issues, each last seen a millisecond after its number here."""
     return [
         replace(ISSUE, id=f"{n:032x}", last_seen=n + 1, ranked_at=n + 1, **changed)  # type: ignore[arg-type]
         for n in found
@@ -243,7 +243,9 @@ def test_more_new_issues_than_a_transaction_takes_get_their_numbers(pk: str) -> 
 
 
 @pytest.mark.parametrize("order", SORTS)
-def test_rows_and_index_descend_and_go_on_after_any_place(pk: str, order: str) -> None:
+def test_rows_are_listed_in_descending_order_and_continue_after_any_key(
+    pk: str, order: str
+) -> None:
     status = "ignored" if order == ranks.LAST_SEEN else "open"
     visible = visible_at(pk)
     write(pk, *many([(n * 7) % 30 for n in range(30)], status=status))
@@ -266,7 +268,7 @@ def shown(pk: str, part: issue_lists.Chunk) -> list[tuple[issue_lists.ListEntry,
     return [(each, found[each.key.issue_id]) for each in part.found]
 
 
-def test_the_index_goes_on_after_any_place(pk: str) -> None:
+def test_the_index_continues_after_any_key(pk: str) -> None:
     visible = visible_at(pk)
     write(pk, *many((n * 7) % 120 for n in range(120)))
 
@@ -287,7 +289,9 @@ def test_the_index_goes_on_after_any_place(pk: str) -> None:
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_a_counter_tells_whether_there_were_issues_before(pk: str, old: bool) -> None:
+def test_the_number_counter_says_up_to_when_issues_without_rows_were_seen(
+    pk: str, old: bool
+) -> None:
     if old:
         shelf.put_old(pk, [replace(ISSUE, last_seen=5)])
     _, until = issue_lists.read(visible_at(pk), [], until=True)
@@ -317,7 +321,7 @@ def test_a_release_s_open_issues_are_those_that_are_open_now(
     assert release.open_issues == open_
 
 
-def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:
+def test_expired_rows_are_not_found_although_they_are_still_stored(pk: str) -> None:
     write(pk, ISSUE)
     made = Totals({"r1": MADE_RELEASE}, {DAY: Day(2, {}, EXPIRES)})
     digest.write_totals(current_rows(pk), made)
@@ -333,7 +337,7 @@ def test_what_has_expired_is_not_found_though_it_is_there(pk: str) -> None:
         assert len(found.stored) == 3
 
 
-def test_a_generation_goes_as_a_whole(pk: str) -> None:
+def test_deleting_a_generation_deletes_all_of_its_issues_and_no_others(pk: str) -> None:
     other = f"{pk[:-1]}10"
     for partition in (pk, other):
         shelf.put(partition, (replace(each, number=n) for n, each in enumerate(many(range(30)), 1)))
@@ -345,7 +349,7 @@ def test_a_generation_goes_as_a_whole(pk: str) -> None:
     assert issue_lists.has_issues(visible_at(other))
 
 
-def test_what_is_known_of_releases_stays_known_when_more_are_read(pk: str) -> None:
+def test_known_releases_stay_known_when_more_are_read(pk: str) -> None:
     for name, first_seen in (("r1", 5), ("r2", 7)):
         item: Any = {"pk": pk, "sk": f"known#{name}", "first_seen": first_seen, "ttl": EXPIRES}
         clients.dynamodb().put_item(TableName=settings().issues_table, Item=write_all(item))

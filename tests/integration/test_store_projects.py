@@ -15,7 +15,7 @@ KEY = ApiKey("a" * 64, "12", "first key", created_at=7)
 DSN = ApiKey("0" * 64, "12", "first DSN", created_at=7, public="0123456789abcdef" * 2)
 
 
-def test_ids_are_numbers_that_nobody_has_had() -> None:
+def test_project_ids_are_consecutive_numbers() -> None:
     assert [projects.next_project_id() for _ in range(3)] == ["1", "2", "3"]
 
 
@@ -41,7 +41,7 @@ def test_a_project_is_stored_with_all_its_first_keys_or_none() -> None:
     assert projects.find_project("13") is None
 
 
-def test_a_key_is_never_given_to_another() -> None:
+def test_a_key_is_never_given_to_another_project() -> None:
     projects.add_project(PROJECT, [KEY])
     assert not projects.add_key(replace(KEY, project_id="13"))
     assert projects.add_key(replace(KEY, hash="b" * 64, label="another"))
@@ -93,7 +93,7 @@ def test_settings_change_and_go_back_to_the_default() -> None:
     assert projects.find_project("13") is None
 
 
-def test_two_changes_of_different_settings_at_once_both_hold() -> None:
+def test_concurrent_changes_of_different_settings_are_both_saved() -> None:
     projects.add_project(PROJECT, [KEY])
     # Both have read the project before either saves.
     projects.save_settings(PROJECT, replace(PROJECT, name="another"))
@@ -110,7 +110,7 @@ def test_a_gateway_key_is_saved_with_a_key() -> None:
     assert projects.find_key(KEY.hash) == metered
 
 
-def test_an_organization_s_projects_are_read_alone_and_in_parts() -> None:
+def test_projects_of_one_organization_are_listed_in_parts() -> None:
     for number in range(1, 13):
         owner = "3" if number % 2 else "default"
         project = replace(PROJECT, id=str(number), organization=owner)
@@ -123,11 +123,11 @@ def test_an_organization_s_projects_are_read_alone_and_in_parts() -> None:
 
 
 def adopted(project: Project) -> Project:
-    """The project in organization 3, where its slug is free."""
+    """Return the project in organization 3, where its slug is free."""
     return replace(project, organization="3", slugs=("shop",), expires_at=None)
 
 
-def test_an_unclaimed_project_is_on_the_list_of_unclaimed_ones_alone() -> None:
+def test_an_unclaimed_project_is_only_in_the_list_of_unclaimed_projects() -> None:
     kept = replace(PROJECT, id="13", organization=UNCLAIMED)
     generated = replace(kept, id="12", expires_at=1_000)
     for each in (generated, kept):
@@ -140,7 +140,7 @@ def test_an_unclaimed_project_is_on_the_list_of_unclaimed_ones_alone() -> None:
     assert projects.list_unclaimed() == [generated, kept]
 
 
-def test_a_project_expires_unless_it_is_kept_in_time() -> None:
+def test_a_generated_project_expires_unless_it_is_kept_in_time() -> None:
     generated = replace(PROJECT, organization=UNCLAIMED, expires_at=1_000)
     projects.add_project(generated, [KEY, DSN], [creation_counts.one_more_unclaimed(1)])
     assert unclaimed.some_expired(5, 999) == []
@@ -156,28 +156,28 @@ def test_a_project_expires_unless_it_is_kept_in_time() -> None:
     assert not unclaimed.keep("13", 1)
 
 
-def test_an_unclaimed_project_leaves_once_and_is_counted_out_once() -> None:
-    stranger = replace(PROJECT, organization=UNCLAIMED)
-    other = replace(stranger, id="13")
-    for each in (stranger, other):
+def test_adopting_or_removing_an_unclaimed_project_decrements_the_counter_once() -> None:
+    shop = replace(PROJECT, organization=UNCLAIMED)
+    other = replace(shop, id="13")
+    for each in (shop, other):
         projects.add_project(each, [], [creation_counts.one_more_unclaimed(2)])
     assert counted() == 2
     projects.add_project(replace(PROJECT, id="14", organization="4", slugs=("shop",)), [])
     with pytest.raises(SlugTakenError):
-        unclaimed.adopt(replace(adopted(stranger), organization="4"), 1)
-    assert projects.find_project("12") == stranger
+        unclaimed.adopt(replace(adopted(shop), organization="4"), 1)
+    assert projects.find_project("12") == shop
     assert counted() == 2
-    assert unclaimed.adopt(adopted(stranger), 1)
-    assert not unclaimed.adopt(replace(adopted(stranger), organization="4"), 1)
+    assert unclaimed.adopt(adopted(shop), 1)
+    assert not unclaimed.adopt(replace(adopted(shop), organization="4"), 1)
     with pytest.raises(StoreError):
-        projects.remove_project(stranger, 1)  # as it was read before the adoption
-    assert projects.find_project("12") == adopted(stranger)
+        projects.remove_project(shop, 1)  # as it was read before the adoption
+    assert projects.find_project("12") == adopted(shop)
     assert counted() == 1
     projects.remove_project(other, 1)
     with pytest.raises(StoreError):
         projects.remove_project(other, 1)
     assert not unclaimed.adopt(adopted(other), 1)
-    assert projects.remove_project(adopted(stranger), 1)
+    assert projects.remove_project(adopted(shop), 1)
     assert counted() == 0
     assert projects.list_unclaimed() == []
     assert [each.id for each in projects.list_owned()] == ["14"]
@@ -217,7 +217,7 @@ def test_slugs_are_saved_unless_they_changed_or_another_project_has_the_first() 
     assert slugs.taken("default", ["gone", "mine"]) == set()
 
 
-def test_an_expired_project_goes_with_its_keys_and_out_of_the_count() -> None:
+def test_removing_an_expired_project_removes_its_keys_and_decrements_the_counter() -> None:
     generated = replace(PROJECT, organization=UNCLAIMED, expires_at=1_000)
     count = [creation_counts.one_more_unclaimed(1)]
     projects.add_project(generated, [KEY, DSN], count)

@@ -1,4 +1,4 @@
-"""The loops that every pattern is made of, the token buckets, and what DynamoDB itself demands."""
+"""Batches, queries, retries, token buckets, and what DynamoDB requires of requests and rows."""
 
 import re
 from importlib import resources
@@ -26,7 +26,7 @@ _names = count()
 
 
 def keys(number: int) -> list[dict[str, Any]]:
-    """Rows of IdempotencyTable; their keys."""
+    """Store rows in IdempotencyTable. Return their keys."""
     made = [{"pk": {"S": f"row {next(_names)}"}} for _ in range(number)]
     for key in made:
         clients.dynamodb().put_item(TableName=settings().idempotency_table, Item=key)
@@ -44,7 +44,7 @@ def test_any_number_of_rows_is_read_and_deleted(number: int) -> None:
     assert items.batch_get(table, [*mine, other]) == [other]
 
 
-def test_a_query_goes_on_to_its_end() -> None:
+def test_a_query_reads_all_pages() -> None:
     ids = stream.put(stream.event("7", 1_795_341_600_000 + n) for n in range(12))
     found = items.query(
         TableName=settings().events_table,
@@ -55,8 +55,8 @@ def test_a_query_goes_on_to_its_end() -> None:
     assert [item["sk"]["S"] for item in found] == ids
 
 
-def partly(call: Call) -> Any:
-    """Leave the second half of every batch for later."""
+def leave_half(call: Call) -> Any:
+    """Leave the second half of every batch unprocessed."""
     ((table, asked),) = call.parameters["RequestItems"].items()
     rows = asked["Keys"] if call.operation == "BatchGetItem" else asked
     now, later = rows[: (len(rows) + 1) // 2], rows[(len(rows) + 1) // 2 :]
@@ -72,31 +72,31 @@ def partly(call: Call) -> Any:
     return response
 
 
-def test_what_is_left_over_is_asked_for_again(clock: Clock) -> None:
+def test_unprocessed_keys_and_items_are_requested_again(clock: Clock) -> None:
     table, mine = settings().idempotency_table, keys(20)
-    with watched(partly):
+    with watched(leave_half):
         found = items.batch_get(table, mine)
         assert sorted(map(str, found)) == sorted(map(str, mine))
         items.batch_delete(table, mine)
     assert items.batch_get(table, mine) == []
 
 
-def never(call: Call) -> Any:
+def leave_all(call: Call) -> Any:
     """Leave every batch unprocessed each time."""
     wanted = call.parameters["RequestItems"]
     return {"Responses": {}, "UnprocessedKeys": wanted, "UnprocessedItems": wanted}
 
 
-def test_what_is_left_over_for_ever_makes_the_store_unavailable(clock: Clock) -> None:
+def test_keys_and_items_that_stay_unprocessed_make_the_store_unavailable(clock: Clock) -> None:
     table, mine = settings().idempotency_table, keys(3)
-    with watched(never), pytest.raises(UnavailableError):
+    with watched(leave_all), pytest.raises(UnavailableError):
         items.batch_get(table, mine)
-    with watched(never), pytest.raises(UnavailableError):
+    with watched(leave_all), pytest.raises(UnavailableError):
         items.batch_delete(table, mine)
     assert len(items.batch_get(table, mine)) == 3
 
 
-def test_waits_grow_but_not_beyond_their_bound(clock: Clock) -> None:
+def test_waits_between_attempts_grow_to_one_second_at_most(clock: Clock) -> None:
     began, times = clock.ns, []
     for _ in attempts(13):
         times.append((clock.ns - began) / 10**9)
@@ -107,7 +107,7 @@ def test_waits_grow_but_not_beyond_their_bound(clock: Clock) -> None:
     assert len(set(waits)) > 6
 
 
-def test_values_come_back_as_they_went() -> None:
+def test_values_are_read_as_they_were_written() -> None:
     plain: Values = {
         "s": "é\x00",
         "n": -(10**20),
@@ -126,7 +126,7 @@ def test_values_come_back_as_they_went() -> None:
 # ------------------------------------------------------------------ token buckets
 
 
-def test_a_full_bucket_gives_a_token_and_starts_its_time() -> None:
+def test_a_full_bucket_gives_a_token_and_sets_its_arrival_time() -> None:
     name = f"a {next(_names)}"
     assert rate_buckets.take_tokens(name, idle=True, now=100, step=10, tolerance=20) == (True, 110)
     # It is busy now: a caller that takes it for idle learns its arrival time.
@@ -145,13 +145,13 @@ def test_a_full_bucket_gives_a_token_and_starts_its_time() -> None:
     assert rate_buckets.take_tokens(name, idle=True, now=140, step=10, tolerance=20) == (True, 150)
 
 
-def test_a_bucket_that_is_not_there_is_full() -> None:
+def test_a_bucket_without_a_row_is_full() -> None:
     name = f"b {next(_names)}"
     assert rate_buckets.take_tokens(name, idle=False, now=5, step=10, tolerance=20) == (False, 0)
     assert rate_buckets.take_tokens(name, idle=True, now=5, step=10, tolerance=20) == (True, 15)
 
 
-# ------------------------------------------------------------------ what DynamoDB demands
+# ------------------------------------------------------------------ what DynamoDB requires
 
 
 def everything(project: Project) -> None:
@@ -199,7 +199,7 @@ def _expressions(value: Any) -> list[tuple[str, str]]:
     return []
 
 
-def test_every_row_that_must_go_has_a_time_to_live() -> None:
+def test_all_rows_but_projects_states_and_counters_have_a_ttl() -> None:
     everything(project := new_project())
     ingest(project, BOOM, idempotency_key="k2")
     capture(project)

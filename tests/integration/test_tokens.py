@@ -24,12 +24,12 @@ ADA = "ada@example.com"
 DAY_S = 86_400
 
 
-def test_a_token_says_where_it_is_from_and_is_stored_as_a_hash() -> None:
+def test_a_token_contains_its_url_and_organization_and_is_stored_as_a_hash() -> None:
     made, text = tokens.create("default", "ci", "builds", URLS, "ops")
     assert made.hash == hash_key(text)
-    prefix, said, random = text.split("_")
+    prefix, payload, random = text.split("_")
     assert prefix == "sntrys"
-    assert json.loads(base64.b64decode(said)) == {
+    assert json.loads(base64.b64decode(payload)) == {
         "iat": made.created_at // 1000,
         "url": URL,
         "region_url": URL,
@@ -41,7 +41,7 @@ def test_a_token_says_where_it_is_from_and_is_stored_as_a_hash() -> None:
     assert text not in repr(stored)
 
 
-def test_the_root_says_what_the_token_may_do_and_who_it_is() -> None:
+def test_the_root_returns_the_scopes_and_the_member_of_the_token() -> None:
     root = call("GET", "/api/0/", token("ci")).json
     assert root == {
         "version": "0",
@@ -54,7 +54,7 @@ def test_the_root_says_what_the_token_may_do_and_who_it_is() -> None:
 
 
 @pytest.mark.parametrize("held", ["", "x", "sntrys_e30=_tooshort", "Basic"])
-def test_what_has_not_the_form_of_a_token_is_refused_without_a_call(held: str) -> None:
+def test_a_malformed_token_is_refused_without_a_call_to_aws(held: str) -> None:
     with recorded() as calls:
         refused = call("GET", "/api/0/", held)
     assert (refused.status, calls) == (401, [])
@@ -64,7 +64,7 @@ def test_what_has_not_the_form_of_a_token_is_refused_without_a_call(held: str) -
     }
 
 
-def test_no_header_is_a_missing_token() -> None:
+def test_a_request_without_a_token_is_401() -> None:
     assert call("GET", "/api/0/").status == 401
 
 
@@ -74,9 +74,7 @@ def test_an_api_key_and_a_public_key_do_not_open_the_web_api(project: Project) -
 
 
 @pytest.mark.parametrize("scope", ["read", "write", "ci"])
-def test_a_token_never_ingests_and_never_reads_events_as_a_key(
-    project: Project, scope: TokenScope
-) -> None:
+def test_a_token_cannot_be_used_as_a_project_key(project: Project, scope: TokenScope) -> None:
     text = token(scope)
     for method, path in (
         ("POST", "/api/ingest"),
@@ -111,7 +109,7 @@ def test_a_token_expires_to_the_millisecond(clock: Clock) -> None:
     assert call("GET", "/api/0/", text).status == 401
 
 
-def test_a_member_who_is_removed_takes_their_tokens_along(clock: Clock) -> None:
+def test_removing_a_member_revokes_their_tokens(clock: Clock) -> None:
     member("owner@example.com", "owner")
     text = token("write", member=member(ADA))
     assert call("GET", "/api/0/", text).status == 200
@@ -125,16 +123,16 @@ def test_a_member_who_is_removed_takes_their_tokens_along(clock: Clock) -> None:
     assert tokens.list_tokens("default", ADA) == []
 
 
-def test_when_a_token_was_used_is_written_at_most_once_an_hour(clock: Clock) -> None:
+def test_the_last_use_of_a_token_is_written_at_most_once_an_hour(clock: Clock) -> None:
     text = token()
     with recorded() as calls:
         for _ in range(3):
             clock.advance(40)
             call("GET", "/api/0/", text)
-    marks = [
+    writes = [
         each for each in calls if each.parameters.get("UpdateExpression") == "SET used_at = :at"
     ]
-    assert len(marks) == 1
+    assert len(writes) == 1
     (used,) = tokens.list_tokens("default")
     assert used.used_at == clock.ms - 80_000
     clock.advance(3_600)
@@ -142,14 +140,14 @@ def test_when_a_token_was_used_is_written_at_most_once_an_hour(clock: Clock) -> 
     assert tokens.list_tokens("default")[0].used_at == clock.ms
 
 
-def test_a_use_does_not_bring_a_revoked_token_back() -> None:
+def test_marking_a_revoked_token_as_used_does_not_restore_it() -> None:
     made, _ = tokens.create("default", "read", "x", URLS, "ops")
     tokens.revoke("default", made.id)
     store.mark_used(made, made.created_at + 1)
     assert store.find_token(made.hash) is None
 
 
-def test_a_warm_request_counts_itself_and_makes_no_other_call(clock: Clock) -> None:
+def test_a_warm_request_only_updates_its_token_bucket(clock: Clock) -> None:
     text = token()
     call("GET", "/api/0/", text)
     with recorded() as calls:
@@ -158,21 +156,21 @@ def test_a_warm_request_counts_itself_and_makes_no_other_call(clock: Clock) -> N
     assert calls[0].parameters["Key"]["pk"]["S"].startswith("bucket#token#")
 
 
-def test_a_token_has_three_hundred_requests_at_once(clock: Clock) -> None:
+def test_a_token_may_make_three_hundred_requests_at_once(clock: Clock) -> None:
     text = token()
-    answers = [call("GET", "/api/0/", text) for _ in range(301)]
-    assert {each.status for each in answers[:300]} == {200}
-    assert answers[300].status == 429
-    assert answers[300].headers["Retry-After"] == "1"
+    responses = [call("GET", "/api/0/", text) for _ in range(301)]
+    assert {each.status for each in responses[:300]} == {200}
+    assert responses[300].status == 429
+    assert responses[300].headers["Retry-After"] == "1"
 
 
-def test_guesses_are_counted_against_their_address(clock: Clock) -> None:
+def test_requests_with_invalid_tokens_are_limited_by_ip_address(clock: Clock) -> None:
     wrong = make_token("default", URL, 1, b"x" * 32)
     assert [call("GET", "/api/0/", wrong).status for _ in range(61)] == [401] * 60 + [429]
     assert call("GET", "/api/0/", wrong, ip="198.51.100.7").status == 401
 
 
-def test_the_allowlist_of_the_organization_holds() -> None:
+def test_the_allowlist_of_the_organization_applies_to_its_tokens() -> None:
     organizations.change("default", ("192.0.2.0/24",))
     text = token()
     assert call("GET", "/api/0/", text).status == 403
@@ -191,7 +189,7 @@ def test_tokens_are_in_the_audit_log_without_their_text() -> None:
     assert text not in repr(entries)
 
 
-def test_what_is_wrong_with_a_new_token_is_named() -> None:
+def test_wrong_input_for_tokens_is_refused_with_the_reason() -> None:
     with pytest.raises(InvalidInputError, match="no scope 'admin'"):
         tokens.create("default", "admin", "x", URLS, "ops")  # type: ignore[arg-type]  # what a person may type
     with pytest.raises(InvalidInputError, match="1 to 3650 days"):
@@ -206,7 +204,7 @@ def test_what_is_wrong_with_a_new_token_is_named() -> None:
         tokens.revoke("default", "123")
 
 
-def test_a_member_s_tokens_are_theirs_alone() -> None:
+def test_a_member_lists_and_revokes_only_their_own_tokens() -> None:
     made, _ = tokens.create("default", "read", "x", URLS, ADA, member=member(ADA))
     of_organization, _ = tokens.create("default", "read", "y", URLS, "ops")
     assert tokens.list_tokens("default", ADA) == [made]
@@ -215,7 +213,9 @@ def test_a_member_s_tokens_are_theirs_alone() -> None:
         tokens.revoke("default", of_organization.id, ADA)
 
 
-def test_there_are_at_most_fifty_tokens_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_organization_and_each_member_have_a_maximum_number_of_tokens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(tokens, "MAX_TOKENS", 2)
     token(), token()
     with pytest.raises(InvalidInputError, match="2 tokens at most"):
@@ -224,7 +224,7 @@ def test_there_are_at_most_fifty_tokens_of_one(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("number", range(1, 8))
-def test_a_removal_that_is_cut_off_leaves_no_token_for_who_comes_back(
+def test_an_interrupted_removal_leaves_no_token_for_a_member_who_returns(
     clock: Clock, number: int
 ) -> None:
     member("owner@example.com", "owner")
@@ -246,7 +246,9 @@ def test_a_removal_that_is_cut_off_leaves_no_token_for_who_comes_back(
 
 
 @pytest.mark.parametrize("number", range(1, 8))
-def test_a_token_is_there_or_not_if_its_creation_is_cut_off(number: int) -> None:
+def test_a_token_whose_creation_was_interrupted_is_in_the_audit_log_if_it_exists(
+    number: int,
+) -> None:
     with (
         suppress(Killed),
         fault(number, killed, after=True) as outcome,

@@ -1,6 +1,6 @@
 """Today's code on what a release has left: every release that has a dump in tests/upgrades.
 
-What is stored stays readable across all releases. What the authorizer hands over has to be
+What is stored stays readable across all releases. What the authorizer passes on has to be
 understood by the release before and the one after, so that is tested with the newest dump alone.
 """
 
@@ -99,7 +99,7 @@ def assert_holds(seen: Any, recorded: Any, what: object) -> None:
 # ------------------------------------------------------------------ reading
 
 
-def test_every_command_prints_what_it_printed(left: Restored) -> None:
+def test_every_command_prints_the_same_as_in_the_release(left: Restored) -> None:
     for each in left.answers["commands"]:
         seen, recorded = done(*each["arguments"], "--json").json, each["json"]
         if each["arguments"][:2] == ["releases", "list"]:
@@ -111,9 +111,9 @@ def test_every_command_prints_what_it_printed(left: Restored) -> None:
 def test_every_project_stays_in_its_organization(left: Restored) -> None:
     before = {
         each["id"]: each["organization"]
-        for answer in left.answers["commands"]
-        if answer["arguments"] == ["projects", "list"]
-        for each in answer["json"]
+        for command in left.answers["commands"]
+        if command["arguments"] == ["projects", "list"]
+        for each in command["json"]
     }
     assert len(set(before.values())) > 1
     for org in set(before.values()):
@@ -122,7 +122,7 @@ def test_every_project_stays_in_its_organization(left: Restored) -> None:
     assert done("projects", "list", "--unclaimed", "--json").json == []
 
 
-def test_every_read_answers_what_it_answered_old_cursors_too(left: Restored) -> None:
+def test_every_read_request_gets_the_same_response_also_with_old_cursors(left: Restored) -> None:
     assert any("cursor=" in each["url"] for each in left.answers["requests"])
     for each in left.answers["requests"]:
         headers = {"X-Api-Key": each["key"]} if each["key"] else {}
@@ -131,7 +131,9 @@ def test_every_read_answers_what_it_answered_old_cursors_too(left: Restored) -> 
         assert_holds(seen.json, each["json"], each["url"])
 
 
-def test_every_page_shows_what_it_showed_to_whoever_was_signed_in(left: Restored) -> None:
+def test_every_dashboard_page_shows_the_same_names_to_members_who_were_signed_in(
+    left: Restored,
+) -> None:
     emails = {each["email"] for each in left.answers["pages"]}
     browsers = {email: left.browser(email) for email in emails}
     assert any("?" in each["path"] for each in left.answers["pages"])
@@ -143,7 +145,7 @@ def test_every_page_shows_what_it_showed_to_whoever_was_signed_in(left: Restored
     assert not any("sign-in" in browser.page.url for browser in browsers.values() if browser.page)
 
 
-def test_a_session_that_was_ended_stays_so(left: Restored) -> None:
+def test_an_ended_session_stays_ended(left: Restored) -> None:
     browser = Browser(dict(left.named["cookies of alan@example.com"]))
     assert browser.get("projects").url.split("?")[0].endswith("/sign-in")
 
@@ -195,7 +197,7 @@ def test_every_list_shows_the_issues_that_the_release_left(left: Restored) -> No
     assert_listed()
 
 
-def test_a_resolved_issue_regresses_and_an_ignored_one_stays(left: Restored) -> None:
+def test_a_resolved_issue_regresses_and_an_ignored_one_stays_ignored(left: Restored) -> None:
     shop = project(left, "shop")
     stream.deliver(copy.deepcopy(left.stream["in_flight"]))
     known = {item["sk"]["S"] for item in stream.stored_events()}
@@ -241,19 +243,19 @@ def test_an_sdk_s_event_that_comes_again_is_not_stored_again(left: Restored) -> 
     assert len(stream.stored_events()) == stored + 1
 
 
-def test_numbers_of_the_legacy_api_go_on(left: Restored) -> None:
+def test_legacy_numbers_continue(left: Restored) -> None:
     for name, number in (("script", 9), ("own key", 5)):
         error = {"hash": project(left, name).key, "level": "Error", "message": "next"}
         assert call("POST", "/api.php", error).json == {"ok": True, "id": number}
 
 
-def test_a_quota_goes_on_from_what_was_used(left: Restored) -> None:
+def test_events_that_the_release_counted_use_up_the_quota(left: Restored) -> None:
     limited = project(left, "limited")
     responses = [ingest(limited).status for _ in range(6)]
     assert responses == [202] * 4 + [402] * 2
 
 
-def test_policies_bind(left: Restored) -> None:
+def test_allowlists_unpaid_invoices_and_revoked_keys_still_apply(left: Restored) -> None:
     fenced, unpaid = project(left, "fenced"), project(left, "unpaid")
     assert ingest(fenced).status == 403
     key = {"X-Api-Key": fenced.key}
@@ -287,14 +289,14 @@ def test_a_clear_hides_and_counts_what_the_release_stored(left: Restored) -> Non
 
 
 def assert_left_to_expire(project_id: str, kept: int = 0) -> None:
-    """DynamoDB deletes what is left of cleared events, soon enough. `kept` are not cleared."""
+    """Fail unless the cleared events that are left expire soon. `kept` events are not cleared."""
     left = [item for item in stream.stored_events() if item["pk"]["S"] == project_id]
     ends = sorted(int(item["ttl"]["N"]) for item in left)
     assert len(left) > kept
     assert ends[-1] <= now_ms() // 1000 + LEFT_TO_EXPIRE_S
 
 
-def test_cleanup_goes_on_with_what_it_had_not_deleted(left: Restored) -> None:
+def test_cleanup_deletes_what_the_release_had_not_deleted_yet(left: Restored) -> None:
     cleared, shop, removed = (project(left, name) for name in ("cleared", "shop", "removed"))
     kept = {
         "shop": [each for each in events(shop) if each["message"] != "being deleted"],
@@ -326,7 +328,7 @@ def test_messages_in_flight_are_delivered(left: Restored, there: Receiver) -> No
         signed = Webhook(secret).sign(request.headers["webhook-id"], at, request.body.decode())
         assert signed in signatures
     attempts = done("webhooks", "attempts", hooks.id, "--json").json
-    # Of the webhook that is gone, that nothing was sent.
+    # The message for the webhook that is gone has an attempt, too, but nothing was sent.
     assert len(attempts) == 3 + len(records)
     assert not [each for each in there.received if each.path == "/gone"]
     sent = len(there.received)
@@ -334,7 +336,9 @@ def test_messages_in_flight_are_delivered(left: Restored, there: Receiver) -> No
     assert len(there.received) == sent
 
 
-def test_what_was_delivered_can_be_delivered_again(left: Restored, there: Receiver) -> None:
+def test_a_message_that_the_release_delivered_can_be_redelivered(
+    left: Restored, there: Receiver
+) -> None:
     hooks = project(left, "hooks")
     (first, *_) = done("webhooks", "attempts", hooks.id, "--json").json
     done("webhooks", "redeliver", first["id"], "--json")
@@ -363,7 +367,7 @@ def test_dead_letters_are_redriven(left: Restored, clock: Clock, there: Receiver
 
 
 @pytest.mark.parametrize("left", [newest()], indirect=True)
-def test_functions_take_what_the_release_s_authorizer_hands_over(left: Restored) -> None:
+def test_functions_understand_what_the_release_s_authorizer_passes_on(left: Restored) -> None:
     for caller in left.callers:
         clear_cache()
         event = copy.deepcopy(caller["event"])
@@ -372,7 +376,7 @@ def test_functions_take_what_the_release_s_authorizer_hands_over(left: Restored)
 
 
 @pytest.mark.parametrize("left", [newest()], indirect=True)
-def test_the_release_s_functions_take_what_today_s_authorizer_hands_over(
+def test_the_release_s_functions_understand_what_today_s_authorizer_passes_on(
     left: Restored, tmp_path: Path
 ) -> None:
     # What the authorizer denies, no function sees.

@@ -1,4 +1,4 @@
-"""Cron monitors, from the check-in to the issue: each run is told once, whatever is cut off."""
+"""Cron monitors, from the check-in to the issue: each run is reported once, whatever fails."""
 
 import json
 from contextlib import suppress
@@ -70,7 +70,7 @@ def test_a_failed_run_opens_an_issue_with_the_slug_and_a_good_one_resolves_it(
     assert (again.status, again.count) == ("regressed", 2)
 
 
-def test_a_run_that_does_not_begin_is_told_once_an_hour(busy: Project, clock: Clock) -> None:
+def test_each_missed_run_of_an_hourly_monitor_is_reported_once(busy: Project, clock: Clock) -> None:
     work(busy, item("ok", monitor_config=HOURLY))
     assert list(schedules()) == ["2026-11-30T11:05:10"]
     for number in (1, 2):
@@ -84,7 +84,9 @@ def test_a_run_that_does_not_begin_is_told_once_an_hour(busy: Project, clock: Cl
     assert [issue.count for issue in found(busy)] == [2]
 
 
-def test_a_missed_run_alerts_and_so_does_one_after_good_runs(busy: Project, clock: Clock) -> None:
+def test_a_missed_run_alerts_as_new_and_after_a_good_run_as_regressed(
+    busy: Project, clock: Clock
+) -> None:
     queue = Queue(clock)
     with receiver() as there, queue.filled():
         alerts.add(busy.id, rule(NEW, REGRESSED), [slack(there)])
@@ -98,7 +100,7 @@ def test_a_missed_run_alerts_and_so_does_one_after_good_runs(busy: Project, cloc
     assert b"nightly: missed run" in there.received[0].body
 
 
-def test_a_run_that_does_not_end_has_timed_out_and_may_end_well_after_all(
+def test_a_run_without_an_end_times_out_and_a_late_ok_resolves_its_issue(
     busy: Project, clock: Clock
 ) -> None:
     work(busy, item("in_progress", RUN, monitor_config=HOURLY))
@@ -112,7 +114,7 @@ def test_a_run_that_does_not_end_has_timed_out_and_may_end_well_after_all(
     assert statuses(busy) == ["ok"]
 
 
-def test_so_many_failures_open_an_issue_and_so_many_good_runs_resolve_it(
+def test_thresholds_say_after_how_many_runs_an_issue_is_opened_and_resolved(
     busy: Project, clock: Clock
 ) -> None:
     config = {**HOURLY, "failure_issue_threshold": 2, "recovery_threshold": 2}
@@ -128,7 +130,7 @@ def test_so_many_failures_open_an_issue_and_so_many_good_runs_resolve_it(
     ]
 
 
-def test_a_monitor_without_a_usable_schedule_still_tells_of_failed_runs(busy: Project) -> None:
+def test_a_monitor_without_a_usable_schedule_still_reports_failed_runs(busy: Project) -> None:
     work(busy, item("error", slug="of cron"))
     assert [each.title for each in found(busy)] == ["of-cron: failed run"]
     wrong = {"schedule": {"type": "crontab", "value": "61 * * * *"}}
@@ -138,7 +140,9 @@ def test_a_monitor_without_a_usable_schedule_still_tells_of_failed_runs(busy: Pr
     assert schedules() == {}
 
 
-def test_good_again_before_digest_has_counted_the_failure(busy: Project, clock: Clock) -> None:
+def test_a_good_run_before_digest_has_counted_the_failure_resolves_the_issue_later(
+    busy: Project, clock: Clock
+) -> None:
     work(busy, item("error", RUN))
     with recorded() as calls:
         work(busy, item("ok", OTHER))
@@ -169,7 +173,7 @@ def test_an_issue_whose_last_event_was_refused_is_resolved(busy: Project, clock:
     assert not monitor(busy).recovered
 
 
-def test_an_issue_whose_last_event_is_never_counted_is_resolved_in_the_end(
+def test_an_issue_whose_last_event_is_never_counted_is_resolved_after_ten_minutes(
     busy: Project, clock: Clock
 ) -> None:
     work(busy, item("error", RUN))
@@ -202,7 +206,7 @@ LOOK = {"look": ["nightly", "production", 0]}
 STEPS = ("error", "fire", "ok", "fire")
 
 
-def test_whatever_is_cut_off_comes_again_and_each_failure_is_one_event(
+def test_each_failure_is_one_event_wherever_the_worker_is_interrupted(
     busy: Project, clock: Clock
 ) -> None:
     for number in count(1):
@@ -234,8 +238,8 @@ def test_whatever_is_cut_off_comes_again_and_each_failure_is_one_event(
         (job,) = monitors.find(busy.id, slug)
         assert [run.status for run in job.runs] == ["error", "missed", "ok", "missed"]
         assert [run.event for run in job.runs] == ["told", "told", "", "told"]
-        told = [each for each in events(busy) if each["tags"]["monitor.slug"] == slug]
-        assert len(told) == 3
+        reported = [each for each in events(busy) if each["tags"]["monitor.slug"] == slug]
+        assert len(reported) == 3
         (issue,) = [each for each in found(busy) if each.id == job.issue_id]
         assert (issue.count, issue.status) == (3, "regressed")
         assert len([each for each in schedules().values() if slug in each]) == 1
@@ -244,7 +248,7 @@ def test_whatever_is_cut_off_comes_again_and_each_failure_is_one_event(
             return
 
 
-def test_a_message_that_fails_comes_again_and_costs_no_other(busy: Project, clock: Clock) -> None:
+def test_a_message_that_fails_is_retried_and_blocks_no_other(busy: Project, clock: Clock) -> None:
     send(busy, item("error", RUN))
     good = jobs.received()
     again = run_worker([{"messageId": "bad", "body": "{}"}, *good])
@@ -252,7 +256,7 @@ def test_a_message_that_fails_comes_again_and_costs_no_other(busy: Project, cloc
     assert len(found(busy)) == 1
 
 
-def test_what_the_worker_gave_up_goes_back_into_its_queue(busy: Project) -> None:
+def test_a_redrive_sends_dead_letters_back_to_the_monitor_queue(busy: Project) -> None:
     send(busy, item("error", RUN))
     for each in jobs.received():
         dead = settings().monitor_dead_letter_url
@@ -267,7 +271,7 @@ def test_what_the_worker_gave_up_goes_back_into_its_queue(busy: Project) -> None
     assert len(found(busy)) == 1
 
 
-def test_more_monitors_than_a_project_may_have_are_losses(
+def test_check_ins_of_monitors_beyond_the_limit_are_losses(
     busy: Project, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(store, "MAX_MONITORS", 2)
@@ -277,7 +281,7 @@ def test_more_monitors_than_a_project_may_have_are_losses(
     assert f"event lost: project {busy.id}, monitors" in caplog.text
 
 
-def test_a_store_that_fails_is_tried_again_and_loses_nothing(
+def test_a_store_error_is_retried_and_loses_no_check_in(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     send(busy, item("error", RUN))

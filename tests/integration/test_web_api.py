@@ -1,4 +1,4 @@
-"""Organizations, projects and DSNs in the web API, in both ways that lead to it."""
+"""Organizations, projects and DSNs in the web API, by API Gateway and the function's URL."""
 
 import base64
 import re
@@ -23,7 +23,7 @@ def shop() -> str:
 
 
 @pytest.mark.parametrize("way", ["gateway", "url"])
-def test_an_organization_in_sentry_s_form(way: Way) -> None:
+def test_an_organization_is_returned_in_sentry_s_form(way: Way) -> None:
     acme = organizations.create("Acme")
     text = token("ci", acme.id)
     (listed,) = call("GET", "/api/0/organizations/", text, way=way).json
@@ -44,7 +44,7 @@ def test_an_organization_in_sentry_s_form(way: Way) -> None:
     assert call("GET", f"/api/0/organizations/{acme.id}", text, way=way).json == listed
 
 
-def test_a_project_by_its_id_its_slug_and_an_old_slug(shop: str) -> None:
+def test_a_project_is_found_by_its_id_its_slug_and_an_old_slug(shop: str) -> None:
     projects.change_slug(shop, "store")
     text = token("ci")
     found = [
@@ -57,7 +57,7 @@ def test_a_project_by_its_id_its_slug_and_an_old_slug(shop: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing", "99", "-", "%2e%2e", "Shop", "x" * 500])
-def test_a_project_that_is_not_there(shop: str, name: str) -> None:
+def test_a_project_that_does_not_exist_is_404(shop: str, name: str) -> None:
     missing = call("GET", f"/api/0/projects/default/{name}/", token())
     assert missing.status == 404
     assert missing.json == {"detail": "This project does not exist, or the token does not see it."}
@@ -85,17 +85,17 @@ def test_pages_of_projects_are_linked(shop: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["cursor=%ff", "per_page=0", "per_page=x", "limit=101"])
-def test_a_page_that_cannot_be_is_refused(query: str) -> None:
+def test_an_invalid_cursor_or_page_size_is_400(query: str) -> None:
     assert call("GET", f"/api/0/projects/?{query}", token()).status == 400
 
 
-def test_a_cursor_that_somebody_made_starts_at_the_top(shop: str) -> None:
+def test_a_forged_cursor_leads_to_the_first_page(shop: str) -> None:
     made = base64.urlsafe_b64encode(b"#../x").decode()
     (found,) = call("GET", f"/api/0/projects/?cursor={made}", token()).json
     assert found["id"] == shop
 
 
-def test_the_dsns_of_a_project_and_no_api_key(project: Project) -> None:
+def test_the_keys_of_a_project_contain_its_dsn_and_no_api_key(project: Project) -> None:
     ways: tuple[Way, ...] = ("gateway", "url")
     for way in ways:
         found = call("GET", f"/api/0/projects/default/{project.id}/keys/", token("ci"), way=way)
@@ -129,7 +129,7 @@ def test_a_member_sees_the_projects_and_names_of_their_teams(shop: str) -> None:
     assert call("GET", "/api/0/organizations/default/members/", text).status == 403
 
 
-def test_the_members_of_an_organization_for_those_who_administer_it() -> None:
+def test_an_organization_s_token_and_an_owner_s_token_list_its_members() -> None:
     member("boss@example.com", "owner")
     member(ADA, "viewer")
     for text in (token(), token(member="boss@example.com")):
@@ -140,27 +140,27 @@ def test_the_members_of_an_organization_for_those_who_administer_it() -> None:
         ]
 
 
-def test_an_unclaimed_project_belongs_to_no_token() -> None:
+def test_no_token_sees_an_unclaimed_project() -> None:
     created = projects.create("x", organization="unclaimed")
     assert created
     assert call("GET", f"/api/0/projects/default/{created.project.id}/", token()).status == 404
     assert call("GET", "/api/0/projects/", token()).json == []
 
 
-def test_a_wrong_method_and_an_unknown_path() -> None:
+def test_a_wrong_method_is_405_and_an_unknown_path_is_404() -> None:
     wrong = call("DELETE", "/api/0/organizations/default/", token("write"))
     assert (wrong.status, wrong.headers["Allow"]) == (405, "GET")
     for path in ("/", "/api", "/api/1/", "/api/0//organizations/", "/api/0/organizations/a/b/c"):
         assert call("GET", path, token()).status == 404
 
 
-def test_a_scope_that_is_not_enough_is_named() -> None:
+def test_a_missing_scope_is_403_and_the_response_names_the_scopes_needed() -> None:
     refused = call("GET", "/api/0/organizations/default/teams/", token("ci"))
     assert refused.status == 403
     assert refused.json == {"detail": "The token has the scope ci. This call needs read or write."}
 
 
-def test_a_store_that_fails_is_a_503() -> None:
+def test_a_store_error_is_503() -> None:
     text = token()
     with fault(1, failing):
         failed = call("GET", "/api/0/", text)
@@ -168,7 +168,7 @@ def test_a_store_that_fails_is_a_503() -> None:
     assert failed.json == {"detail": "The service is busy; try again."}
 
 
-def test_what_a_list_costs(shop: str) -> None:
+def test_a_list_of_projects_costs_three_calls_and_a_project_four(shop: str) -> None:
     text = token()
     call("GET", "/api/0/", text)
     with recorded() as calls:

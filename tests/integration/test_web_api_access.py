@@ -1,6 +1,6 @@
-"""Every route of the web API with every kind of token: none reads or changes what is another's.
+"""Every route of the web API with every kind of token: none reads or changes data of others.
 
-The list of routes makes this test. A new route only needs a value for a new id in its path.
+These tests take the list of routes. A new route only needs a value for a new id in its path.
 """
 
 import re
@@ -37,7 +37,7 @@ from tests.support.shop import Shop
 from tests.support.visible import visible_in
 from tests.support.web_api import URLS, call, member, token
 
-# Stands in all that is the project's own, and in no request.
+# Is in all data of the project, and in no request.
 MARK = "sesame"
 SLUG, BULK = "shop", "b" * 32
 # The SDK's id of the event with a file, and the file.
@@ -46,7 +46,7 @@ FILED, FILE = (
     {"filename": f"{MARK}.txt", "size": 6, "attachment_type": "event.attachment"},
 )
 INSIDER, OUTSIDER, VIEWER = "in@example.com", "out@example.com", "view@example.com"
-# What a request's body has, of the fields that its model knows.
+# Values for a request's body: those of the fields that its model knows are sent.
 FIELDS: dict[str, Any] = {
     "status": "resolved",
     "text": "hello",
@@ -134,7 +134,7 @@ def world(busy: Project) -> World:
 
 
 def stored() -> Any:
-    """All rows but what a refused or allowed request may write: tokens' last use."""
+    """Return all rows except those of tokens: every request may write its token's last use."""
     return {
         table: [each for each in found if not each["pk"]["S"].startswith("token#")]
         for table, found in rows().items()
@@ -142,7 +142,7 @@ def stored() -> Any:
 
 
 def bearers(world: World) -> Iterator[tuple[str, str | None]]:
-    """Kinds of tokens that open nothing."""
+    """Yield the kinds of tokens that are not valid."""
     yield "none", None
     yield "an API key", world.project.key
     yield "a public key", world.project.public
@@ -155,7 +155,7 @@ def bearers(world: World) -> Iterator[tuple[str, str | None]]:
     yield "revoked", revoked
 
 
-def test_what_is_no_token_opens_no_route(world: World) -> None:
+def test_a_request_without_a_valid_token_is_401_on_every_route(world: World) -> None:
     kinds = list(bearers(world))
     before = stored()
     for kind, bearer in kinds:
@@ -174,7 +174,9 @@ def test_a_scope_opens_only_the_routes_that_name_it(world: World) -> None:
 
 
 @pytest.mark.parametrize("who", ["another organization", "a member of another", OUTSIDER])
-def test_nobody_else_reads_or_changes_a_project(world: World, who: str) -> None:
+def test_a_token_without_access_to_a_project_neither_reads_nor_changes_it(
+    world: World, who: str
+) -> None:
     organization, email = "default", who
     if who != OUTSIDER:
         organization = organizations.create("acme").id
@@ -191,7 +193,7 @@ def test_nobody_else_reads_or_changes_a_project(world: World, who: str) -> None:
     assert stored() == before
 
 
-def test_a_viewer_reads_and_changes_nothing(world: World) -> None:
+def test_a_viewer_s_token_changes_nothing(world: World) -> None:
     scopes: tuple[TokenScope, ...] = ("write", "ci")
     bearer = {each: token(each, member=VIEWER) for each in scopes}
     before = stored()
@@ -202,7 +204,7 @@ def test_a_viewer_reads_and_changes_nothing(world: World) -> None:
     assert stored() == before
 
 
-def test_who_may_is_answered(world: World) -> None:
+def test_an_owner_s_token_opens_every_route(world: World) -> None:
     """Otherwise the tests above would show nothing."""
     bearer = token("write", member=INSIDER)
     reads = [each for each in ROUTES if each.method == "GET"]

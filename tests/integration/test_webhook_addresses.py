@@ -62,7 +62,7 @@ def test_a_name_is_resolved_once_and_the_checked_address_is_called(
         "[::ffff:a00:1]",
     ],
 )
-def test_however_an_address_is_spelled_it_is_seen_through(host: str) -> None:
+def test_a_private_address_is_refused_in_every_notation(host: str) -> None:
     with pytest.raises(guard.ForbiddenUrlError, match="not a public address"):
         post.post(f"https://{host}/latest/meta-data", b"{}", {})
     # A name could resolve to it, too.
@@ -87,7 +87,7 @@ def test_a_webhook_to_a_private_host_is_refused_at_once(
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "fd00::1"])
-def test_a_name_that_leads_inside_is_never_called(
+def test_a_name_that_resolves_to_a_private_address_is_never_called(
     busy: Project, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     def resolve(host: str, port: int, **_: Any) -> list[Any]:
@@ -121,8 +121,8 @@ def resolving_to(*addresses: str) -> Iterator[None]:
 def test_a_url_without_a_path_leads_to_the_root(end: str, path: str) -> None:
     with receiver() as there:
         url = f"http://127.0.0.1:{there.port}{end}"
-        answered = post.post(url, b"{}", {"X-Mine": "m"}, allow_loopback=True)
-        assert (answered.status, answered.retry_after) == (200, None)
+        response = post.post(url, b"{}", {"X-Mine": "m"}, allow_loopback=True)
+        assert (response.status, response.retry_after) == (200, None)
         (request,) = there.received
     assert (request.path, request.body) == (path, b"{}")
     sent = {name: request.headers[name] for name in ("host", "connection", "x-mine")}
@@ -130,7 +130,7 @@ def test_a_url_without_a_path_leads_to_the_root(end: str, path: str) -> None:
     assert sent == {"host": host, "connection": "close", "x-mine": "m"}
 
 
-def test_where_one_address_does_not_answer_the_next_one_is_called() -> None:
+def test_the_next_address_is_called_if_one_refuses_the_connection() -> None:
     with receiver() as there:
         port = there.port
         with resolving_to("127.0.0.2", "127.0.0.1"):
@@ -151,7 +151,9 @@ def test_where_one_address_does_not_answer_the_next_one_is_called() -> None:
         (["127.0.0.1", "10.0.0.1"], "not a public address"),
     ],
 )
-def test_http_is_for_names_that_lead_to_loopback_alone(addresses: list[str], reason: str) -> None:
+def test_http_is_refused_unless_all_addresses_of_the_name_are_loopback(
+    addresses: list[str], reason: str
+) -> None:
     with receiver() as there, resolving_to(*addresses):
         with pytest.raises(guard.ForbiddenUrlError, match=reason):
             post.post(
@@ -190,7 +192,7 @@ def test_a_local_url_without_a_port_leads_to_port_80(monkeypatch: pytest.MonkeyP
     assert request.headers["host"] == "127.0.0.1"
 
 
-def test_nobody_is_called_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_connection_is_opened_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     elapsed = iter([0.0, 0.0, 15.0])  # the deadline, the resolver, the connection
     called: list[Any] = []
     monkeypatch.setattr(time, "monotonic", lambda: next(elapsed, 99.0))
@@ -200,8 +202,8 @@ def test_nobody_is_called_after_the_deadline(monkeypatch: pytest.MonkeyPatch) ->
     assert called == []
 
 
-def test_a_host_that_is_no_name_is_an_attempt_that_failed(busy: Project) -> None:
-    # One that was added before such hosts were refused.
+def test_an_invalid_host_name_is_recorded_as_a_failed_attempt(busy: Project) -> None:
+    # A webhook that was added before such hosts were refused.
     message, webhook_id, _ = one_message(busy, "https://example.com/")
     webhook = webhooks.find(busy.id, webhook_id)
     store.save_webhook(dataclasses.replace(webhook, url="https://a..b/"))

@@ -19,7 +19,7 @@ def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, cl
         webhook, first = webhooks.add(busy.id, there.url)
 
         def verifying(*secrets: str) -> list[bool]:
-            """Which of these secrets verify what is sent now."""
+            """Return which of these secrets verify a message that is sent now."""
             webhooks.test(busy.id, webhook.id)
             (message,) = messages()
             deliver(message)
@@ -38,7 +38,7 @@ def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, cl
         assert verifying(first, second, third) == [False, False, True]
 
 
-def test_however_often_secrets_are_rotated_they_fit_where_they_lie(busy: Project) -> None:
+def test_secrets_fit_into_one_ssm_parameter_after_many_rotations(busy: Project) -> None:
     webhook, _ = webhooks.add(busy.id, "https://example.com/hook")
     made = [webhooks.rotate(busy.id, webhook.id) for _ in range(3 * MAX_FORMERS)]
     kept = clients.ssm().get_parameter(Name=f"/errata/errata/webhooks/{busy.id}/{webhook.id}")
@@ -47,14 +47,12 @@ def test_however_often_secrets_are_rotated_they_fit_where_they_lie(busy: Project
     assert found.signing(0) == made[: -MAX_FORMERS - 2 : -1]
 
 
-def test_secrets_are_asked_for_once_and_a_new_one_signs_at_once(
-    busy: Project, clock: Clock
-) -> None:
+def test_secrets_are_cached_and_a_rotated_one_signs_at_once(busy: Project, clock: Clock) -> None:
     with receiver() as there:
         webhook, _ = webhooks.add(busy.id, there.url)
 
         def send(number: int) -> int:
-            """How often the secrets are asked for."""
+            """Send messages. Return how often the secrets are read from SSM."""
             for _ in range(number):
                 webhooks.test(busy.id, webhook.id)
             with recorded() as seen:
@@ -70,7 +68,7 @@ def test_secrets_are_asked_for_once_and_a_new_one_signs_at_once(
     assert [each.status for each in attempts(busy)] == [200] * 24
 
 
-def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:
+def test_a_secret_is_stored_encrypted_in_ssm_and_in_no_table(busy: Project) -> None:
     webhook, secret = webhooks.add(busy.id, "https://example.com/hook")
     name = f"/errata/errata/webhooks/{busy.id}/{webhook.id}"
     kept = clients.ssm().get_parameter(Name=name)["Parameter"]
@@ -84,7 +82,7 @@ def test_a_secret_lies_encrypted_and_in_no_table(busy: Project) -> None:
         webhooks.find(busy.id, webhook.id)
 
 
-def test_a_secret_that_the_release_before_saved_signs_until_it_is_rotated(busy: Project) -> None:
+def test_a_secret_saved_by_an_earlier_release_signs_until_it_is_rotated(busy: Project) -> None:
     with receiver() as there:
         webhook, secret = webhooks.add(busy.id, there.url)
         now, before = (

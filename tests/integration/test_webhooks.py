@@ -29,7 +29,7 @@ from tests.support.receiver import drip, hang, huge, receiver, reset, response
 from tests.support.webhooks import attempts, messages, one_message, queued
 
 
-def test_the_first_event_of_an_issue_is_told_and_no_other(busy: Project) -> None:
+def test_only_the_first_event_of_an_issue_sends_a_message(busy: Project) -> None:
     with receiver() as there:
         webhook, secret = webhooks.add(busy.id, there.url + "?token=t")
         sent = {"message": "boom", "exception_class": "E", "release": "1", "environment": "prod"}
@@ -63,7 +63,7 @@ def test_the_first_event_of_an_issue_is_told_and_no_other(busy: Project) -> None
     assert attempt.message.webhook_id == webhook.id
 
 
-def test_the_queue_serves_webhooks_in_turn(busy: Project) -> None:
+def test_each_webhook_is_a_message_group_of_the_queue(busy: Project) -> None:
     ids = {webhooks.add(busy.id, f"https://example.com/{n}")[0].id for n in range(3)}
     call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
     with recorded() as seen:
@@ -91,7 +91,7 @@ def test_each_webhook_gets_its_own_message_under_one_id(busy: Project) -> None:
 @pytest.mark.parametrize(
     "character", ["x", "ж", "\U0001f600", "\x01", '"', "\\", "\ud800"], ids=ascii
 )
-def test_long_texts_of_any_alphabet_are_told_to_every_webhook(
+def test_long_texts_in_any_alphabet_are_cut_and_queued_for_every_webhook(
     busy: Project, character: str
 ) -> None:
     for number in range(11):
@@ -130,7 +130,7 @@ def test_a_failing_webhook_is_tried_four_times(busy: Project, clock: Clock, stat
 @pytest.mark.parametrize(
     "behaviour", [response(503), response(429), reset, hang(3)], ids=["503", "429", "reset", "hang"]
 )
-def test_the_queue_hears_of_each_pause(
+def test_a_retry_sets_the_visibility_timeout_to_the_pause(
     busy: Project, clock: Clock, monkeypatch: pytest.MonkeyPatch, behaviour: Any
 ) -> None:
     monkeypatch.setattr(
@@ -160,7 +160,7 @@ def test_the_queue_hears_of_each_pause(
     assert [each.number for each in attempts(busy)] == [1, 2, 3, 4]
 
 
-def test_copies_of_a_message_make_the_attempts_of_one(busy: Project, clock: Clock) -> None:
+def test_copies_of_a_message_make_no_further_attempts(busy: Project, clock: Clock) -> None:
     with receiver(response(503)) as there:
         message, _, _ = one_message(busy, there.url)
         assert [deliver(message), deliver(message)] == [10, 10]
@@ -173,7 +173,7 @@ def test_copies_of_a_message_make_the_attempts_of_one(busy: Project, clock: Cloc
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 404, 422])
-def test_any_other_answer_is_final(busy: Project, status: int) -> None:
+def test_a_redirect_or_client_error_ends_the_delivery(busy: Project, status: int) -> None:
     with receiver(response(status, Location="http://127.0.0.1:1/elsewhere")) as there:
         message, _, _ = one_message(busy, there.url)
         assert deliver(message) is None
@@ -206,7 +206,7 @@ def test_retry_after_is_honoured_up_to_fifteen_minutes(
         "",
     ],
 )
-def test_whatever_a_receiver_asks_for_its_attempt_is_recorded(busy: Project, asked: str) -> None:
+def test_an_attempt_is_recorded_whatever_retry_after_says(busy: Project, asked: str) -> None:
     with receiver(response(503, Retry_After=asked.encode().decode("latin-1"))) as there:
         message, _, _ = one_message(busy, there.url)
         assert deliver(message) in (10, 900)
@@ -214,7 +214,7 @@ def test_whatever_a_receiver_asks_for_its_attempt_is_recorded(busy: Project, ask
 
 
 @pytest.mark.parametrize("behaviour", [hang(3), drip(3), reset], ids=["hang", "drip", "reset"])
-def test_no_answer_is_tried_again(
+def test_a_delivery_without_a_response_is_retried(
     busy: Project, behaviour: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The product waits 15 seconds; what is tested is that one deadline holds for everything.
@@ -230,14 +230,14 @@ def test_no_answer_is_tried_again(
     assert attempt.duration_ms < 2000
 
 
-def test_a_huge_answer_is_not_read(busy: Project) -> None:
+def test_a_huge_response_is_not_read(busy: Project) -> None:
     with receiver(huge) as there:
         message, _, _ = one_message(busy, there.url)
         assert deliver(message) is None
     assert [each.status for each in attempts(busy)] == [200]
 
 
-def test_a_certificate_that_does_not_hold_is_no_answer(busy: Project) -> None:
+def test_a_failed_tls_handshake_is_retried(busy: Project) -> None:
     with socket.create_server(("127.0.0.1", 0)) as plain:
         message, _, _ = one_message(busy, f"https://127.0.0.1:{plain.getsockname()[1]}/")
 
@@ -251,7 +251,9 @@ def test_a_certificate_that_does_not_hold_is_no_answer(busy: Project) -> None:
     assert "SSL" in attempts(busy)[0].error
 
 
-def test_gone_disables_at_once_and_what_was_missed_is_sent_later(busy: Project) -> None:
+def test_status_410_disables_a_webhook_and_missed_messages_can_be_redelivered(
+    busy: Project,
+) -> None:
     with receiver(response(410), response(200)) as there:
         message, webhook_id, _ = one_message(busy, there.url)
         assert deliver(message) is None
@@ -271,7 +273,7 @@ def test_gone_disables_at_once_and_what_was_missed_is_sent_later(busy: Project) 
         webhooks.test(busy.id, webhook_id)
         (test,) = messages()
         assert deliver(test) is None
-        assert there.received[-1].headers["webhook-id"] == test.id, "but what is to try it"
+        assert there.received[-1].headers["webhook-id"] == test.id, "but a test message is sent"
         assert webhooks.find(busy.id, webhook_id).disabled_at
 
         webhooks.enable(busy.id, webhook_id)
@@ -282,7 +284,7 @@ def test_gone_disables_at_once_and_what_was_missed_is_sent_later(busy: Project) 
         assert missed.id in {request.headers["webhook-id"] for request in there.received}
 
 
-def test_five_days_of_failure_disable_and_one_success_starts_anew(
+def test_five_days_of_failures_without_a_success_disable_a_webhook(
     busy: Project, clock: Clock
 ) -> None:
     with receiver(response(500), response(500), response(200), response(500)) as there:
@@ -306,7 +308,7 @@ def test_five_days_of_failure_disable_and_one_success_starts_anew(
         assert once()
 
 
-def test_a_redelivery_keeps_the_id_and_starts_a_round_of_its_own(busy: Project) -> None:
+def test_a_redelivery_keeps_the_id_and_counts_its_attempts_from_one(busy: Project) -> None:
     with receiver(response(404), response(500), response(200)) as there:
         message, _, _ = one_message(busy, there.url)
         deliver(message)
@@ -358,7 +360,7 @@ def test_bad_urls_and_types_are_refused_with_the_reason(
     assert projects.find_project(busy.id)
 
 
-def test_a_dispatcher_may_do_what_it_does_and_touch_no_key(busy: Project) -> None:
+def test_the_dispatcher_s_role_allows_deliveries_but_not_reading_keys(busy: Project) -> None:
     with receiver(response(503), response(410)) as there:
         for _ in range(2):
             webhooks.add(busy.id, there.url)
@@ -373,7 +375,7 @@ def test_a_dispatcher_may_do_what_it_does_and_touch_no_key(busy: Project) -> Non
     assert [each.status for each in attempts(busy)] == [503, 410]
 
 
-def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:
+def test_one_bad_message_does_not_fail_the_rest_of_its_batch(busy: Project) -> None:
     with receiver() as there:
         webhook, _ = webhooks.add(busy.id, there.url)
         webhooks.test(busy.id, webhook.id)
@@ -384,7 +386,7 @@ def test_one_bad_message_does_not_take_the_batch_down(busy: Project) -> None:
     assert result == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
 
 
-def test_a_queue_that_does_not_postpone_one_message_lets_the_batch_be(busy: Project) -> None:
+def test_an_error_while_postponing_a_message_does_not_fail_the_batch(busy: Project) -> None:
     with receiver(response(503), response(200)) as there:
         webhook, _ = webhooks.add(busy.id, there.url)
         for _ in range(3):
@@ -400,7 +402,7 @@ def test_a_batch_is_attempted_in_parallel(busy: Project) -> None:
     function = template.of_type("AWS::Serverless::Function")["WebhookDispatcherFunction"]
     (event,) = function["Events"].values()
     size = event["Properties"]["BatchSize"]
-    # Breaks, and leaves the senders without an answer, unless all messages arrive together.
+    # Breaks, and leaves the senders without a response, unless all messages arrive together.
     together = threading.Barrier(size)
 
     def wait_for_all(request: BaseHTTPRequestHandler) -> None:
@@ -414,7 +416,7 @@ def test_a_batch_is_attempted_in_parallel(busy: Project) -> None:
         records = queued()
         result = handler("webhook_dispatcher")({"Records": records}, None)
     assert [each.status for each in attempts(busy)] == [503] * size
-    # All are to come again, and the function has not failed.
+    # All are retried, and the function has not failed.
     again = sorted(each["itemIdentifier"] for each in result["batchItemFailures"])
     assert again == sorted(record["messageId"] for record in records)
 

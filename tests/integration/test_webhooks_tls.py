@@ -26,7 +26,7 @@ HOST = "hooks.example"
 
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """An authority whose certificates hold in this process."""
+    """Return an authority whose certificates are valid in this process."""
     authority = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     return authority
@@ -34,7 +34,7 @@ def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
 
 @contextmanager
 def leading_to(there: Receiver) -> Iterator[list[Any]]:
-    """Let the name resolve to a public address, and that lead to this receiver; who was called."""
+    """Send calls of the name, at a public address, to this receiver. Yield who was called."""
     called: list[Any] = []
     connect, look_up = socket.create_connection, socket.getaddrinfo
 
@@ -71,7 +71,7 @@ def test_a_message_is_delivered_over_tls(busy: Project, trusted: Authority) -> N
     ("authority", "host"),
     [(HOST, HOST), (f"{HOST}:443", HOST), (f"{HOST}:80", f"{HOST}:80"), (f"{HOST}:8443", None)],
 )
-def test_the_checked_address_is_called_under_the_name_of_the_url(
+def test_the_checked_address_is_called_with_the_host_name_of_the_url(
     trusted: Authority, authority: str, host: str | None
 ) -> None:
     with receiver(tls=trusted.context(HOST)) as there, leading_to(there) as called:
@@ -92,7 +92,7 @@ def test_the_checked_address_is_called_under_the_name_of_the_url(
     ],
     ids=["of another name", "expired", "of nobody's authority"],
 )
-def test_who_cannot_show_the_name_s_certificate_gets_nothing(
+def test_a_receiver_without_a_valid_certificate_for_the_name_gets_no_message(
     busy: Project,
     trusted: Authority,
     tmp_path_factory: pytest.TempPathFactory,
@@ -107,7 +107,7 @@ def test_who_cannot_show_the_name_s_certificate_gets_nothing(
         webhooks.test(busy.id, webhook.id)
         (message,) = messages()
         with leading_to(there):
-            assert deliver(message) == 10, "no answer: tried again"
+            assert deliver(message) == 10, "no response: retried"
         assert there.received == []
     (attempt,) = attempts(busy)
     assert attempt.status is None
@@ -116,7 +116,7 @@ def test_who_cannot_show_the_name_s_certificate_gets_nothing(
     assert store.find_delivery(message).attempts == 1
 
 
-def test_a_handshake_that_is_drawn_out_ends_at_the_deadline() -> None:
+def test_a_slow_tls_handshake_ends_at_the_deadline() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def drip() -> None:
@@ -138,7 +138,7 @@ def test_a_handshake_that_is_drawn_out_ends_at_the_deadline() -> None:
         assert time.monotonic() - started < 30
 
 
-def test_the_time_that_a_connection_takes_is_no_longer_there_for_the_handshake(
+def test_the_time_to_connect_reduces_the_timeout_of_the_tls_handshake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     elapsed = iter([0.0, 0.0, 0.0, 9.0])  # the deadline, the resolver, the connection, TLS
@@ -157,13 +157,13 @@ def test_the_time_that_a_connection_takes_is_no_longer_there_for_the_handshake(
     assert timeouts == [6.0]
 
 
-def test_a_resolver_that_hangs_is_left_behind_at_the_deadline(
+def test_a_resolver_that_hangs_is_abandoned_at_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    answered = threading.Event()
+    resolved = threading.Event()
 
     def resolve(*_: Any, **__: Any) -> list[Any]:
-        answered.wait(60)
+        resolved.wait(60)
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
@@ -174,4 +174,4 @@ def test_a_resolver_that_hangs_is_left_behind_at_the_deadline(
     assert time.monotonic() - started < 30
     # The end of the process does not wait for daemon threads.
     assert [each.daemon for each in set(threading.enumerate()) - before] == [True]
-    answered.set()
+    resolved.set()
