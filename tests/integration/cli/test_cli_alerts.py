@@ -12,7 +12,9 @@ from tests.support.receiver import receiver, response
 pytestmark = pytest.mark.usefixtures("deployed")
 
 
-def test_the_life_of_a_rule(busy: Project, deployed: Deployed) -> None:
+def test_a_rule_is_added_listed_tested_muted_edited_and_removed(
+    busy: Project, deployed: Deployed
+) -> None:
     with receiver(response(200), response(404)) as there:
         url = f"{there.url}/geheim"
         options = ("--on", "new", "--on", "regressed", "--cooldown", "30m", "--level", "error")
@@ -73,6 +75,8 @@ def test_the_life_of_a_rule(busy: Project, deployed: Deployed) -> None:
         (["test", "1", "abc"], "no channel abc"),
     ],
 )
-def test_what_is_wrong_is_named(busy: Project, arguments: list[str], word: str) -> None:
+def test_wrong_arguments_are_refused_with_the_reason(
+    busy: Project, arguments: list[str], word: str
+) -> None:
     assert busy.id == "1"
     assert word in failed("alerts", *arguments)

@@ -19,7 +19,7 @@ SHOP, MAIL, TEST = "/aws/lambda/shop", "/aws/lambda/mail", "/aws/lambda/test-sho
 OWN = "errata-IngestLogs-1A2B3C"
 
 
-def function() -> None:
+def create_function() -> None:
     """Create the function, which moto wants to exist."""
     roles, functions = aws("iam"), aws("lambda")
     trust = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -40,7 +40,7 @@ def function() -> None:
 def groups(busy: Project, deployed: Deployed) -> Iterator[Project]:
     """Return a project, in an account with log groups and the function."""
     forget_lines()
-    function()
+    create_function()
     logs = clients.logs_patient()
     for name in (SHOP, MAIL, TEST, "/ecs/web", OWN):
         logs.create_log_group(logGroupName=name)
@@ -91,7 +91,7 @@ def test_patterns_and_exclusions_select_log_groups(groups: Project) -> None:
     assert captures.list_groups(groups.id) == []
 
 
-def test_what_cannot_be_captured_is_said_and_the_rest_is_done(groups: Project) -> None:
+def test_log_groups_that_cannot_be_captured_are_reported(groups: Project) -> None:
     of = ("--project", groups.id)
     assert f"{OWN} is a log group of Errata itself" in failed("capture", "add", OWN, SHOP, *of)
     assert log_groups.filters(SHOP) == {}
@@ -107,7 +107,7 @@ def test_what_cannot_be_captured_is_said_and_the_rest_is_done(groups: Project) -
     assert "two subscription filters, which is the most" in ran.err
 
 
-def test_the_list_says_if_a_filter_is_gone(groups: Project) -> None:
+def test_the_list_shows_missing_filters(groups: Project) -> None:
     done("capture", "add", SHOP, MAIL, "--project", groups.id)
     clients.logs_patient().delete_log_group(logGroupName=MAIL)
     log_groups.delete_filter(SHOP, filter_name("errata", groups.id))
@@ -134,7 +134,7 @@ def test_deleting_a_project_removes_its_log_groups(groups: Project) -> None:
         ("somebody else", ""),
     ],
 )
-def test_a_filters_name_says_its_project(name: str, project_id: str) -> None:
+def test_the_project_is_read_from_the_name_of_a_filter(name: str, project_id: str) -> None:
     assert project_of(name) == project_id
 
 
@@ -151,5 +151,5 @@ def test_a_filters_name_says_its_project(name: str, project_id: str) -> None:
         ("errata-demo", False),
     ],
 )
-def test_own_log_groups_are_known_by_their_names(group: str, own: bool) -> None:
+def test_errata_s_own_log_groups_are_recognized_by_name(group: str, own: bool) -> None:
     assert is_own(group, "errata") is own

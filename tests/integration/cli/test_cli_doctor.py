@@ -1,4 +1,4 @@
-"""What `errata doctor` says of things that a deployed stack would need long to reach."""
+"""`errata doctor` in states that a deployed stack would take long to reach."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def deployment(deployed: Deployed) -> Deployment:
     return Deployment(DeployedStack(URL, Gateway(STACK, deployed.api_id, "v1"), URL), local=False)
 
 
-def test_it_warns_before_strangers_have_filled_the_limit(
+def test_it_warns_before_the_limit_of_unclaimed_projects_is_reached(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("errata.usecases.unclaimed.MAX_UNCLAIMED", 10)
@@ -56,19 +56,19 @@ def test_it_warns_before_strangers_have_filled_the_limit(
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "reason"),
     [
         (["--read-only", "--mail", "ada@example.com"], "--read-only or --mail, not both."),
         (["--read-only", "--url", URL], "--read-only or --url, not both."),
         (["--url", "errors.example.com"], "must begin with https:// or http://."),
     ],
 )
-def test_options_that_make_no_sense_are_refused(
-    deployed: Deployed, options: list[str], said: str
+def test_invalid_options_are_refused_with_the_reason(
+    deployed: Deployed, options: list[str], reason: str
 ) -> None:
     ran = run("doctor", *options)
     assert (ran.code, ran.out) == (2, "")
-    assert said in ran.err
+    assert reason in ran.err
 
 
 @pytest.mark.parametrize("default", [STACK, "errata-2"])
@@ -95,7 +95,7 @@ def test_a_remedy_acts_on_the_stack_that_was_checked(
 
 
 @pytest.mark.parametrize(("setting", "tables"), [("projects", 1), ("all", 3)])
-def test_the_tables_that_the_parameter_names_can_be_recovered(
+def test_tables_of_the_parameter_need_point_in_time_recovery(
     deployed: Deployed, setting: str, tables: int
 ) -> None:
     looked_at = deployment(deployed)
@@ -114,14 +114,14 @@ def test_the_tables_that_the_parameter_names_can_be_recovered(
     assert [each.remedy for each in found] == [""] * tables
 
 
-def test_the_temporary_project_is_deleted_whatever_happens(deployed: Deployed) -> None:
+def test_the_temporary_project_is_deleted_after_ctrl_c(deployed: Deployed) -> None:
     with suppress(KeyboardInterrupt), trial(deployment(deployed), URL, 0, "") as running:
         assert [each.name for each in projects.list_owned()] == [running.created.project.name]
         raise KeyboardInterrupt
     assert projects.list_owned() == []
 
 
-def test_what_a_killed_run_has_left_is_deleted_by_the_next(
+def test_the_temporary_project_of_a_killed_run_is_deleted_by_the_next_run(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert projects.create("under way", project_id=temporary.new_id())
@@ -135,7 +135,9 @@ def test_what_a_killed_run_has_left_is_deleted_by_the_next(
     assert left == {"under way", "errata-doctor-fedcba9876543210"}
 
 
-def test_a_check_leaves_a_deployment_in_which_a_backup_can_be_restored(deployed: Deployed) -> None:
+def test_after_a_run_the_tables_count_as_empty_so_that_a_backup_can_be_restored(
+    deployed: Deployed,
+) -> None:
     names = (settings().projects_table, settings().events_table, settings().issues_table)
     with trial(deployment(deployed), URL, 0, ""):
         pass
@@ -146,7 +148,7 @@ def test_a_check_leaves_a_deployment_in_which_a_backup_can_be_restored(deployed:
     assert not tables.is_empty(settings().projects_table)
 
 
-def test_what_many_checks_have_left_hides_no_other_row(deployed: Deployed) -> None:
+def test_rows_of_many_temporary_projects_do_not_hide_another_row(deployed: Deployed) -> None:
     left: Any = [{"pk": {"S": f"{temporary.new_id()}#state"}, "sk": {"S": "x"}} for _ in range(250)]
     tables.put_rows(settings().events_table, left)
     assert tables.is_empty(settings().events_table)
@@ -162,7 +164,7 @@ def test_no_request_is_sent_while_a_backup_is_being_restored(deployed: Deployed)
     assert not found.ok
 
 
-def test_the_audit_log_has_nothing_of_a_check(
+def test_a_run_leaves_no_entry_in_the_audit_log(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("errata.usecases.projects.now_ms", lambda: now_ms() - 3_600_000)
@@ -208,14 +210,14 @@ def test_read_only_checks_only_read(deployed: Deployed) -> None:
 
     with calls.watched(note):
         for check in read_only.CHECKS.values():
-            # moto does not know all that they ask for.
+            # moto does not support all of their calls.
             with suppress(Exception):
                 list(check(deployment(deployed)))
     assert len(operations) > 10
     assert {re.split("(?<=[a-z])(?=[A-Z])", each)[0] for each in operations} <= READING
 
 
-def test_limits_of_the_account_are_named_before_they_are_reached(
+def test_account_limits_are_shown_and_a_reached_one_is_a_problem(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look = read_only.CHECKS["limits"]
@@ -255,7 +257,7 @@ def test_parameters_are_compared_with_what_this_checkout_has_deployed(
     assert found.remedy.endswith('make deploy SET="RetentionDays=30"')
 
 
-def test_what_deleted_stacks_have_left_is_noted_with_the_command_that_deletes_it(
+def test_orphans_are_noted_with_the_command_that_deletes_them(
     deployed: Deployed,
 ) -> None:
     look = read_only.CHECKS["orphans"]
@@ -339,7 +341,7 @@ def server() -> Iterator[str]:
         (0, [429, 429, 200], 200),
     ],
 )
-def test_what_a_new_deployment_may_answer_is_tried_again(
+def test_statuses_that_a_new_deployment_may_return_are_retried(
     server: str,
     patience_s: int,
     statuses: list[int],
@@ -353,7 +355,7 @@ def test_what_a_new_deployment_may_answer_is_tried_again(
 
 
 @pytest.mark.parametrize(("hours", "left_s"), [(0, 300), (1, -3_300)])
-def test_requests_are_tried_again_until_five_minutes_after_the_deployment(
+def test_requests_are_retried_until_five_minutes_after_the_deployment(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch, hours: int, left_s: int
 ) -> None:
     at = datetime.now(UTC) - timedelta(hours=hours)
@@ -363,7 +365,9 @@ def test_requests_are_tried_again_until_five_minutes_after_the_deployment(
         assert left == pytest.approx(left_s, abs=30)
 
 
-def test_an_allowlist_is_not_waited_for(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_403_because_of_an_allowlist_is_not_retried(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Server, "statuses", [403])
     refusal = {"message": "API access is not allowed from this IP address."}
     monkeypatch.setattr(Server, "body", json.dumps(refusal).encode())
@@ -371,7 +375,7 @@ def test_an_allowlist_is_not_waited_for(server: str, monkeypatch: pytest.MonkeyP
     assert Client(server, soon, soon).get("/").status == 403
 
 
-def test_a_quota_that_is_used_up_is_not_waited_for(
+def test_a_429_with_a_long_retry_after_is_not_retried(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Server, "statuses", [429])
@@ -385,7 +389,7 @@ class ServerOfIPv6(ThreadingHTTPServer):
     address_family = socket.AF_INET6
 
 
-def test_ipv6_is_tried_at_each_address_with_the_name_of_the_api(
+def test_ipv6_is_checked_at_the_address_with_the_host_name_of_the_api(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     authority = Authority(tmp_path)
@@ -396,9 +400,9 @@ def test_ipv6_is_tried_at_each_address_with_the_name_of_the_api(
         context = authority.context("errors.example.com")
         server.socket = context.wrap_socket(server.socket, server_side=True)
         Thread(target=server.serve_forever, daemon=True).start()
-        answer = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0))
+        address = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0))
         with trial(deployment(deployed), f"{URL}:{server.server_port}", 0, "") as running:
-            monkeypatch.setattr(socket, "getaddrinfo", resolving("errors.example.com", answer))
+            monkeypatch.setattr(socket, "getaddrinfo", resolving("errors.example.com", address))
             (found,) = look_up(running)
             assert (found.ok, found.detail) == (True, "::1")
             server.shutdown()
@@ -408,13 +412,13 @@ def test_ipv6_is_tried_at_each_address_with_the_name_of_the_api(
             assert found.detail.startswith("No response at ::1: ")
 
 
-def resolving(name: str, answer: Any) -> Any:
+def resolving(name: str, address: Any) -> Any:
     """Return a resolver that knows an address of one name, and what the real one knows."""
     real = socket.getaddrinfo
-    return lambda host, *how, **named: [answer] if host == name else real(host, *how, **named)
+    return lambda host, *how, **named: [address] if host == name else real(host, *how, **named)
 
 
-def test_a_request_without_a_response_is_named_without_its_key() -> None:
+def test_the_error_of_a_request_without_a_response_does_not_show_the_key() -> None:
     soon = time.monotonic() + 60
     with pytest.raises(NoResponseError) as refused:
         Client("http://127.0.0.1:9", 0, soon).get("/x?hash=secret")

@@ -18,8 +18,8 @@ def error(*arguments: str) -> tuple[str, str]:
     """Run a command that must fail. Return the code and the message of its error."""
     ran = run(*arguments, "--json")
     assert (ran.code, ran.out) == (1, ""), ran
-    (said,) = ran.err.splitlines()
-    found = json.loads(said)["error"]
+    (text,) = ran.err.splitlines()
+    found = json.loads(text)["error"]
     assert set(found) == {"code", "message"}
     return found["code"], found["message"]
 
@@ -37,18 +37,18 @@ def error(*arguments: str) -> tuple[str, str]:
     ],
 )
 def test_an_error_has_a_code(deployed: Deployed, line: str, code: str, message: str) -> None:
-    found, said = error(*line.split())
-    assert (found, said.startswith(message)) == (code, True), said
+    found, text = error(*line.split())
+    assert (found, text.startswith(message)) == (code, True), text
 
 
-def test_errors_of_a_project(deployed: Deployed, project: Project) -> None:
-    code, said = error("issues", "list", project.id, "--query", "is:nonsense")
-    assert (code, said.startswith("query: ")) == ("invalid_query", True)
-    code, said = error("issues", "show", project.id, "42")
-    assert (code, said) == ("not_found", f"Project {project.id} has no issue 42.")
+def test_errors_about_a_query_and_an_issue_have_codes(deployed: Deployed, project: Project) -> None:
+    code, text = error("issues", "list", project.id, "--query", "is:nonsense")
+    assert (code, text.startswith("query: ")) == ("invalid_query", True)
+    code, text = error("issues", "show", project.id, "42")
+    assert (code, text) == ("not_found", f"Project {project.id} has no issue 42.")
 
 
-def test_a_question_that_nobody_answers(deployed: Deployed, project: Project) -> None:
+def test_a_declined_question_has_the_code_aborted(deployed: Deployed, project: Project) -> None:
     ran = run("issues", "resolve", project.id, "--query", "is:open", "--json", stdin=b"n\n")
     assert ran.code == 1
     assert json.loads(ran.err.splitlines()[-1])["error"]["code"] == "aborted"
@@ -62,19 +62,21 @@ def test_a_question_that_nobody_answers(deployed: Deployed, project: Project) ->
         ("InternalFailure", "aws_error"),
     ],
 )
-def test_errors_of_aws(deployed: Deployed, name: str, code: str) -> None:
+def test_errors_of_aws_have_codes(deployed: Deployed, name: str, code: str) -> None:
     with refusing("DescribeStacks", name):
         assert error("projects", "list")[0] == code
 
 
-def test_no_credentials(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_have_a_code(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     clients.clear_cache()
     assert error("projects", "list")[0] == "no_credentials"
     clients.clear_cache()
 
 
-def test_a_success_says_nothing_on_stderr(deployed: Deployed, project: Project) -> None:
+def test_a_success_prints_nothing_on_stderr(deployed: Deployed, project: Project) -> None:
     assert run("projects", "show", project.id, "--json").err == ""
     ran = run("--version", "--json")
     assert (ran.code, ran.err) == (0, "")

@@ -95,7 +95,7 @@ def test_each_query_finds_its_events(busy: Project, sent: dict[str, str]) -> Non
     assert not wrong, "\n".join(map(str, wrong))
 
 
-def test_the_command_searches_the_same(busy: Project, sent: dict[str, str]) -> None:
+def test_the_command_finds_the_same_events(busy: Project, sent: dict[str, str]) -> None:
     listing = ("events", "list", busy.id)
     for text, expected in QUERIES[1:]:
         page = done(*listing, "--query", text, "--json").json

@@ -28,7 +28,7 @@ def listed(project: Project, *options: str) -> list[str]:
 # ------------------------------------------------------------------ list and show
 
 
-def test_events_are_those_of_the_api(busy: Project, clock: Clock) -> None:
+def test_the_listed_events_are_those_of_the_api(busy: Project, clock: Clock) -> None:
     for number in range(3):
         clients.ingest(busy, {"message": f"boom {number}", "user": {"id": number}})
         clock.advance(1)
@@ -37,7 +37,7 @@ def test_events_are_those_of_the_api(busy: Project, clock: Clock) -> None:
     assert [event["message"] for event in page["data"]] == ["boom 2", "boom 1", "boom 0"]
 
 
-def test_the_api_s_filters(busy: Project, clock: Clock) -> None:
+def test_the_options_filter_events_like_the_api(busy: Project, clock: Clock) -> None:
     clock.ns = 1_795_000_000 * 10**9  # 2026-11-18T11:06:40Z
     clients.ingest(busy, {"message": "old", "fingerprint": "f"})
     clock.advance(3600)
@@ -51,7 +51,7 @@ def test_the_api_s_filters(busy: Project, clock: Clock) -> None:
     assert set(listed(busy, "--since", "2026-11-18T13:00+01:00")) == {"new", "released"}
 
 
-def test_page_after_page(busy: Project, clock: Clock) -> None:
+def test_cursors_lead_through_all_pages(busy: Project, clock: Clock) -> None:
     for number in range(5):
         clients.ingest(busy, {"message": str(number)})
         clock.advance(1)
@@ -69,7 +69,7 @@ def test_page_after_page(busy: Project, clock: Clock) -> None:
     assert listed(busy, "--limit", "2", "--cursor", hint.split()[-1]) == ["2", "1"]
 
 
-def test_an_event_of_an_sdk_is_shown_whole(busy: Project) -> None:
+def test_all_fields_of_an_event_of_an_sdk_are_shown(busy: Project) -> None:
     (event_id,) = sdk_events.put(busy, sdk_events.PYTHON)
     event = done("events", "show", busy.id, event_id, "--json").json
     assert event == clients.read(busy).json["data"][0]
@@ -77,11 +77,11 @@ def test_an_event_of_an_sdk_is_shown_whole(busy: Project) -> None:
         event.items()
         >= {name: sdk_events.PYTHON[name] for name in SDK_FIELDS if name in event}.items()
     )
-    said = done("events", "show", busy.id, event_id).out
-    assert "\nVoucherError: no voucher applies\n  shop/cart.py:28  in apply\n" in said
-    assert "\ncaused by  KeyError: 'chair'\n" in said
-    assert 'payment.provider": "twint"' in said
-    assert "transaction      checkout\n" in said
+    output = done("events", "show", busy.id, event_id).out
+    assert "\nVoucherError: no voucher applies\n  shop/cart.py:28  in apply\n" in output
+    assert "\ncaused by  KeyError: 'chair'\n" in output
+    assert 'payment.provider": "twint"' in output
+    assert "transaction      checkout\n" in output
 
 
 def test_the_command_shows_an_event_by_either_id(busy: Project) -> None:
@@ -101,7 +101,7 @@ def test_the_command_shows_an_event_by_either_id(busy: Project) -> None:
 
 
 def test_each_bad_filter_is_named(project: Project) -> None:
-    said = failed(
+    output = failed(
         "events",
         "list",
         project.id,
@@ -116,7 +116,7 @@ def test_each_bad_filter_is_named(project: Project) -> None:
         "--release",
         "",
     )
-    assert said == (
+    assert output == (
         "error: release: The release filter must not be empty.\n"
         "error: level: The level filter must be error, warning, info or debug.\n"
         "error: since: The since filter must be a date and time in ISO 8601.\n"
@@ -125,7 +125,7 @@ def test_each_bad_filter_is_named(project: Project) -> None:
     )
 
 
-def test_a_table_of_events(busy: Project) -> None:
+def test_events_are_printed_as_a_table(busy: Project) -> None:
     fields = {"exception_class": "E", "message": "boom\nmore", "environment": "prod"}
     event_id = clients.ingest(busy, fields).json["id"]
     heading, row = done("events", "list", busy.id).out.splitlines()
@@ -134,17 +134,17 @@ def test_a_table_of_events(busy: Project) -> None:
     assert done("events", "list", busy.id, "--level", "info").out == "No events.\n"
 
 
-def test_a_page_without_a_match_leads_on(busy: Project, clock: Clock) -> None:
+def test_a_page_without_a_match_has_a_cursor_for_the_next_page(busy: Project, clock: Clock) -> None:
     noise = base64.b64encode(random.Random(1).randbytes(300_000)).decode()
     stream.put(stream.event(busy.id, clock.ms - n, stack_trace=noise) for n in range(36))
-    said = done("events", "list", busy.id, "--release", "1.0").out.splitlines()
-    assert said[0] == "No events on this page."
-    cursor = said[1].split()[-1]
+    output = done("events", "list", busy.id, "--release", "1.0").out.splitlines()
+    assert output[0] == "No events on this page."
+    cursor = output[1].split()[-1]
     rest = done("events", "list", busy.id, "--release", "1.0", "--cursor", cursor).out
     assert rest == "No events.\n"
 
 
-def test_an_event_is_shown_whole(busy: Project) -> None:
+def test_all_fields_of_an_event_are_shown(busy: Project) -> None:
     sent: dict[str, Any] = {
         "message": "boom",
         "file": "a.py",
@@ -159,8 +159,8 @@ def test_an_event_is_shown_whole(busy: Project) -> None:
     (expected,) = clients.read(busy).json["data"]
     assert done("events", "show", busy.id, event_id, "--json").json == expected
     assert done("events", "show", busy.id, event_id.upper(), "--json").json == expected
-    said = done("events", "show", busy.id, event_id).out
-    assert said.endswith(
+    output = done("events", "show", busy.id, event_id).out
+    assert output.endswith(
         "\nbreadcrumbs\n"
         "  info  ui  click\n"
         "\ncontext\n"
@@ -171,16 +171,16 @@ def test_an_event_is_shown_whole(busy: Project) -> None:
         "\nsource map\n"
         "  4 characters, shown with --json\n"
     )
-    assert "line         0\n" in said
+    assert "line         0\n" in output
 
 
 @pytest.mark.parametrize("id", ["019aa9d2-7c1e-7a4b-8f3e-1c2d3e4f5a6b", "abc", "", "state#clear"])
-def test_an_event_that_is_not_there(project: Project, id: str) -> None:
-    said = failed("events", "show", project.id, id)
-    assert said == f"error: Project {project.id} has no event {id}. It may have expired.\n"
+def test_an_unknown_event_is_an_error(project: Project, id: str) -> None:
+    output = failed("events", "show", project.id, id)
+    assert output == f"error: Project {project.id} has no event {id}. It may have expired.\n"
 
 
-def test_what_was_sent_cannot_steer_the_terminal(busy: Project) -> None:
+def test_control_characters_in_an_event_do_not_reach_the_terminal(busy: Project) -> None:
     evil = "\x1b]8;;http://evil\x07[link]\x9b2J\u202e\x7f\r"
     texts = ["message", "exception_class", "file", "stack_trace", "minified_stack", "url"]
     texts += ["environment", "release", "server_name", "fingerprint"]
@@ -203,8 +203,8 @@ def test_what_was_sent_cannot_steer_the_terminal(busy: Project) -> None:
 # ------------------------------------------------------------------ send
 
 
-def test_an_event_is_sent_as_over_the_api(project: Project) -> None:
-    said = done(
+def test_send_stores_an_event_with_the_fields_of_its_options(project: Project) -> None:
+    output = done(
         "send",
         project.id,
         "--message",
@@ -225,7 +225,7 @@ def test_an_event_is_sent_as_over_the_api(project: Project) -> None:
         "mine",
     ).out
     (event,) = clients.read(project).json["data"]
-    assert said == event["id"] + "\n"
+    assert output == event["id"] + "\n"
     for field, value in {
         "message": "boom",
         "level": "warning",
@@ -242,12 +242,14 @@ def test_an_event_is_sent_as_over_the_api(project: Project) -> None:
     assert issue["fingerprint"] == "mine"
 
 
-def test_a_sent_event_s_id_as_json(project: Project) -> None:
+def test_the_id_of_a_sent_event_is_printed_as_json(project: Project) -> None:
     response = done("send", project.id, "--message", "boom", "--json").json
     assert response == {"id": clients.read(project).json["data"][0]["id"]}
 
 
-def test_a_file_is_an_event_and_options_go_before_it(project: Project, tmp_path: Path) -> None:
+def test_an_event_is_read_from_a_file_and_options_override_it(
+    project: Project, tmp_path: Path
+) -> None:
     file = tmp_path / "event.json"
     event = {"message": "from file", "level": "info", "context": {"a": 1}, "unknown": True}
     file.write_text(json.dumps(event))
@@ -257,7 +259,7 @@ def test_a_file_is_an_event_and_options_go_before_it(project: Project, tmp_path:
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_an_event_from_stdin(project: Project, pack: Any) -> None:
+def test_an_event_is_read_from_stdin(project: Project, pack: Any) -> None:
     done("send", project.id, "--file", "-", stdin=pack(b'{"message": "piped"}'))
     assert listed(project) == ["piped"]
 
@@ -268,8 +270,8 @@ def test_each_bad_field_is_named(project: Project) -> None:
         "error: exception_class: One of message and exception_class is required.\n"
     )
     bad = json.dumps({"message": 1, "line": "x", "breadcrumbs": [{"data": 1}]}).encode()
-    said = failed("send", project.id, "--file", "-", "--level", "fatal", stdin=bad)
-    assert said == (
+    output = failed("send", project.id, "--file", "-", "--level", "fatal", stdin=bad)
+    assert output == (
         "error: message: The message field must be a string.\n"
         "error: level: The level field must be error, warning, info or debug.\n"
         "error: line: The line field must be an integer.\n"
@@ -279,7 +281,7 @@ def test_each_bad_field_is_named(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "output"),
     [
         (b"", "error: body: The body is not valid JSON"),
         (b"{", "error: body: The body is not valid JSON"),
@@ -288,14 +290,16 @@ def test_each_bad_field_is_named(project: Project) -> None:
         (b" " * (MAX_JSON_BYTES + 1), "error: The body is larger than 1048576 bytes."),
     ],
 )
-def test_a_file_that_is_no_event(project: Project, content: bytes, said: str) -> None:
-    assert failed("send", project.id, "--file", "-", stdin=content).startswith(said)
+def test_a_file_that_is_not_an_event_is_refused(
+    project: Project, content: bytes, output: str
+) -> None:
+    assert failed("send", project.id, "--file", "-", stdin=content).startswith(output)
 
 
-def test_a_file_that_cannot_be_read(project: Project, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_error(project: Project, tmp_path: Path) -> None:
     missing = tmp_path / "no.json"
-    said = failed("send", project.id, "--file", str(missing))
-    assert said == f"error: Cannot read {missing}: No such file or directory.\n"
+    output = failed("send", project.id, "--file", str(missing))
+    assert output == f"error: Cannot read {missing}: No such file or directory.\n"
     assert failed("send", project.id, "--file", str(tmp_path)).endswith(": Is a directory.\n")
 
 
@@ -306,5 +310,5 @@ def test_operators_are_not_rate_limited(project: Project) -> None:
     assert len(listed(project)) == 3
 
 
-def test_a_wrong_use_is_typer_s(project: Project) -> None:
+def test_a_missing_argument_is_a_usage_error(project: Project) -> None:
     assert run("send", "--message", "boom").code == 2

@@ -48,8 +48,8 @@ def test_the_event_that_made_an_issue_regress_is_shown(busy: Project, clock: Clo
     done("issues", "resolve", busy.id, issue["id"])
     clock.advance(1)
     (event_id,) = send(busy, {"message": "boom", "release": "2.0"})
-    said = done("issues", "show", busy.id, issue["id"]).out
-    assert f"regressed  by event {event_id}  in release 2.0" in said
+    output = done("issues", "show", busy.id, issue["id"]).out
+    assert f"regressed  by event {event_id}  in release 2.0" in output
     (issue,) = done("issues", "list", busy.id, "--status", "regressed", "--json").json
     assert issue["status"] == "regressed"
 
@@ -68,9 +68,9 @@ def test_an_issue_is_deleted(busy: Project) -> None:
 
 
 @pytest.mark.parametrize("verb", ["resolve", "ignore", "reopen", "delete"])
-def test_an_issue_to_change_that_is_not_there(project: Project, verb: str) -> None:
-    said = failed("issues", verb, project.id, "a" * 32)
-    assert said == f"error: Project {project.id} has no issue {'a' * 32}.\n"
+def test_changing_an_unknown_issue_is_an_error(project: Project, verb: str) -> None:
+    output = failed("issues", verb, project.id, "a" * 32)
+    assert output == f"error: Project {project.id} has no issue {'a' * 32}.\n"
 
 
 def statuses(project: Project) -> dict[str, str]:
@@ -78,7 +78,7 @@ def statuses(project: Project) -> dict[str, str]:
     return {each["title"]: each["status"] for each in listed}
 
 
-def test_issues_are_resolved_in_releases_and_ignored_until_something(
+def test_issues_are_resolved_in_a_release_or_ignored_until_a_condition_is_met(
     busy: Project, clock: Clock
 ) -> None:
     clock.ns = 1_795_341_600_000_000_000
@@ -94,11 +94,11 @@ def test_issues_are_resolved_in_releases_and_ignored_until_something(
         (("ignore", "--until-users", "1"), "ignored until \u2248 1 more user"),
         (("ignore", "--until-rising"), "ignored until it is rising"),
     )
-    for options, told in changes:
+    for options, outcome in changes:
         verb, *rest = options
-        assert done("issues", verb, *boom, *rest).out == f"Issue {boom[1]} is {told}.\n"
+        assert done("issues", verb, *boom, *rest).out == f"Issue {boom[1]} is {outcome}.\n"
         found = done("issues", "show", *boom, "--json").json
-        assert (found["status"], found["status_detail"]) == tuple(told.split(" ", 1))
+        assert (found["status"], found["status_detail"]) == tuple(outcome.split(" ", 1))
         assert found["activity"][0]["detail"] == found["status_detail"]
         clock.advance(1)
     # Several at once: one of them was seen in no release.
@@ -126,10 +126,10 @@ def test_issues_are_resolved_in_releases_and_ignored_until_something(
 def test_several_issues_or_all_of_a_search_are_changed_and_undone(busy: Project) -> None:
     send(busy, *({"message": f"boom {n}"} for n in range(3)))
     send(busy, {"message": "careful", "level": "warning"})
-    said = done("issues", "resolve", busy.id, "SHOP-1", "2").out.splitlines()
-    assert said[0] == "2 issues resolved."
+    output = done("issues", "resolve", busy.id, "SHOP-1", "2").out.splitlines()
+    assert output[0] == "2 issues resolved."
     assert sorted(statuses(busy).values()) == ["open", "open", "resolved", "resolved"]
-    undo = re.fullmatch(r"To undo this within an hour: errata (issues undo \d+ \w+)", said[1])
+    undo = re.fullmatch(r"To undo this within an hour: errata (issues undo \d+ \w+)", output[1])
     assert undo
     assert done(*undo[1].split()).out == "2 issues restored.\n"
     assert set(statuses(busy).values()) == {"open"}
@@ -185,7 +185,7 @@ def test_a_change_that_ctrl_c_stops_says_how_to_undo_it(
     assert set(statuses(busy).values()) == {"open"}
 
 
-def test_a_change_of_many_needs_issues_or_a_query_that_can_be_read(busy: Project) -> None:
+def test_a_bulk_change_needs_issues_or_a_valid_query(busy: Project) -> None:
     send(busy, {"message": "boom"})
     neither = "error: issue: Name issues, or use --query, but not both.\n"
     assert failed("issues", "resolve", busy.id) == neither
@@ -197,15 +197,15 @@ def test_a_change_of_many_needs_issues_or_a_query_that_can_be_read(busy: Project
     assert statuses(busy) == {"boom": "open"}
 
 
-def test_issues_are_assigned_and_found_by_it(busy: Project) -> None:
+def test_issues_are_assigned_and_found_by_their_assignee(busy: Project) -> None:
     send(busy, *({"message": f"boom {n}"} for n in range(3)))
     members.add("default", OWNER, "owner")
     team = members.create_team("default", "web").id
     (name,) = (each["id"] for each in issues_of(busy) if each["short_id"] == "SHOP-1")
-    said = done("issues", "assign", busy.id, "SHOP-1", "--to", OWNER).out
-    assert said == f"Issue {name} is assigned to {OWNER}.\n"
-    said = done("issues", "assign", busy.id, "2", "3", "--to", "#web").out
-    assert said.startswith("2 issues assigned.\nTo undo this within an hour:")
+    output = done("issues", "assign", busy.id, "SHOP-1", "--to", OWNER).out
+    assert output == f"Issue {name} is assigned to {OWNER}.\n"
+    output = done("issues", "assign", busy.id, "2", "3", "--to", "#web").out
+    assert output.startswith("2 issues assigned.\nTo undo this within an hour:")
     mine = done("issues", "list", busy.id, "--query", f"assigned:{OWNER}", "--json").json
     assert [(each["id"], each["assignee"]) for each in mine] == [(name, OWNER)]
     found = done("issues", "list", busy.id, "--query", "assigned:#web", "--json").json
@@ -237,14 +237,14 @@ def test_comments_are_written_and_read(busy: Project) -> None:
     ).out.splitlines()
     assert mentions == f"It mentions {OWNER}."
     name = saved.split()[1]
-    (said,) = done("issues", "activity", busy.id, "1", "--json").json
-    assert (said["what"], said["comment"]["id"], said["comment"]["mentions"]) == (
+    (entry,) = done("issues", "activity", busy.id, "1", "--json").json
+    assert (entry["what"], entry["comment"]["id"], entry["comment"]["mentions"]) == (
         *("commented", name),
         [OWNER],
     )
     done("issues", "comment", busy.id, "1", "--edit", name, "--text", "Rolled forward.")
-    told = done("issues", "activity", busy.id, "1").out.splitlines()
-    assert (told[0].endswith(f"id {name}"), told[1:]) == (True, ["    Rolled forward."])
+    lines = done("issues", "activity", busy.id, "1").out.splitlines()
+    assert (lines[0].endswith(f"id {name}"), lines[1:]) == (True, ["    Rolled forward."])
     assert "Rolled forward." in done("issues", "show", busy.id, "1").out
     saved = done("issues", "comment", busy.id, "1", "--text", "password=hunter2").out
     assert "Secrets in it are replaced by [Filtered]" in saved
@@ -257,8 +257,8 @@ def test_comments_are_written_and_read(busy: Project) -> None:
 def test_issues_are_merged_and_separated(busy: Project) -> None:
     for message in ("no cart", "no user", "no user"):
         send(busy, {"message": message, "fingerprint": message})
-    told = done("issues", "merge", busy.id, "SHOP-1", "SHOP-2").out.splitlines()
-    assert told == [
+    lines = done("issues", "merge", busy.id, "SHOP-1", "SHOP-2").out.splitlines()
+    assert lines == [
         "1 issue is merged into SHOP-1. It has 3 events.",
         f"To undo this: errata issues unmerge {busy.id} SHOP-2",
     ]
@@ -268,7 +268,7 @@ def test_issues_are_merged_and_separated(busy: Project) -> None:
     assert re.search(r"(?m)^merged +SHOP-2$", shown)
     assert "SHOP-2" in failed("issues", "merge", busy.id, "SHOP-2", "SHOP-1")
     assert "merged into another one" in failed("issues", "resolve", busy.id, "SHOP-2")
-    told = done("issues", "unmerge", busy.id, "SHOP-2").out.splitlines()
-    assert told == ["Issue SHOP-2 is separate, and open. It has 2 events."]
+    lines = done("issues", "unmerge", busy.id, "SHOP-2").out.splitlines()
+    assert lines == ["Issue SHOP-2 is separate, and open. It has 2 events."]
     (_, merged) = done("issues", "list", busy.id, "--json").json
     assert merged["merged"] == []

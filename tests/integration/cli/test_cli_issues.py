@@ -18,7 +18,7 @@ from tests.support.users import ids_of_three_by_estimate
 pytestmark = pytest.mark.usefixtures("deployed")
 
 
-def test_an_issue_as_json(busy: Project, clock: Clock) -> None:
+def test_an_issue_is_printed_as_json(busy: Project, clock: Clock) -> None:
     clock.ns = (
         int(datetime(2026, 11, 22, 8, 10, 11, 123_000, tzinfo=UTC).timestamp() * 1000) * 10**6
     )
@@ -82,9 +82,9 @@ def test_an_issue_as_json(busy: Project, clock: Clock) -> None:
 
 def test_an_issue_shows_its_verdict_and_the_trace_of_its_newest_event(busy: Project) -> None:
     sdk_events.put(busy, dict(sdk_events.PYTHON))
-    said = done("issues", "show", busy.id, "1").out
-    assert "verdict        New: first seen less than a minute ago" in said
-    trace = said.partition("\nnewest event ")[2]
+    output = done("issues", "show", busy.id, "1").out
+    assert "verdict        New: first seen less than a minute ago" in output
+    trace = output.partition("\nnewest event ")[2]
     assert "  VoucherError: no voucher applies\n    shop/cart.py:28 in apply\n" in trace
     (issue,) = done("issues", "list", busy.id, "--json").json
     shown = done("events", "show", busy.id, issue["last_event"]).out
@@ -93,11 +93,11 @@ def test_an_issue_shows_its_verdict_and_the_trace_of_its_newest_event(busy: Proj
     assert markdown.startswith("## `VoucherError: no voucher applies`\n")
 
 
-def test_there_are_no_fewer_users_in_all_than_in_the_last_hour(busy: Project) -> None:
+def test_the_number_of_all_users_is_not_below_that_of_the_last_hour(busy: Project) -> None:
     for each in ids_of_three_by_estimate():
         send(busy, {"message": "boom", "fingerprint": "f", "user": {"id": each}})
-    said = done("issues", "show", busy.id, "1").out
-    assert re.search(r"^users +4, 4 in the last hour, 4 in 24 hours$", said, re.MULTILINE), said
+    output = done("issues", "show", busy.id, "1").out
+    assert re.search(r"^users +4, 4 in the last hour, 4 in 24 hours$", output, re.MULTILINE), output
 
 
 def test_values_and_users_are_those_of_the_issue_s_page(busy: Project) -> None:
@@ -119,26 +119,26 @@ def test_values_and_users_are_those_of_the_issue_s_page(busy: Project) -> None:
     assert (values["events"], values["complete"]) == (8, True)
     members.add("default", OWNER, "owner")
     page = signed_in(OWNER).get(f"projects/{busy.id}/issues/{issue['id']}/tags").text
-    said = done("issues", "show", busy.id, "1").out
-    assert "values of all 8 events kept, with their shares\n" in said
+    output = done("issues", "show", busy.id, "1").out
+    assert "values of all 8 events kept, with their shares\n" in output
     names = [key.removeprefix("tag:") for key in values["keys"]]
     assert {"release", "browser", "user", "payment.provider"} <= set(names)
     for key, found in values["keys"].items():
-        assert f"{key}:  {found[0]['value']} {found[0]['percent']} %" in said
+        assert f"{key}:  {found[0]['value']} {found[0]['percent']} %" in output
         for each in found[:5]:
             share = "event" if key == "user" else f"· {each['percent']} %"
             assert f"{each['value']} {each['count']} {share}" in page
     hour, day = values["users_last_hour"], values["users_last_day"]
     assert f"{hour} in the last hour, {day} in 24 hours" in page
-    assert "and 3 more" in said
+    assert "and 3 more" in output
 
 
-def test_an_issue_for_people(busy: Project) -> None:
+def test_an_issue_is_printed_as_text(busy: Project) -> None:
     event = {"message": "boom", "fingerprint": "mine", "level": "warning", "user": {"id": 1}}
     (event_id,) = send(busy, event | {"release": "2.0", "environment": "staging"})
     (issue,) = done("issues", "list", busy.id, "--json").json
-    said = done("issues", "show", busy.id, issue["id"]).out
-    fields = said.partition("\n\n")[0]
+    output = done("issues", "show", busy.id, issue["id"]).out
+    fields = output.partition("\n\n")[0]
     lines = dict(line.split(maxsplit=1) for line in fields.splitlines())
     assert lines["issue"] == issue["id"]
     assert lines["title"] == "boom"
@@ -147,7 +147,7 @@ def test_an_issue_for_people(busy: Project) -> None:
     assert lines["fingerprint"] == "mine (grouping client)"
     assert lines["environments"] == "staging: 1"
     assert lines["releases"] == "2.0: 1"
-    assert f"UTC in event {event_id}" in said
+    assert f"UTC in event {event_id}" in output
     assert "culprit" not in lines
 
 
@@ -177,7 +177,7 @@ def test_issues_are_listed_by_when_they_were_last_seen(busy: Project, clock: Clo
     ]
 
 
-def test_as_many_issues_as_are_asked_for(busy: Project) -> None:
+def test_the_limit_sets_how_many_issues_are_listed(busy: Project) -> None:
     events = (stream.event(busy.id, now_ms(), message=f"boom {n}") for n in range(60))
     stream.put(events)
     assert stream.deliver(stream.records()) == []
@@ -213,14 +213,14 @@ def test_issues_are_filtered_and_sorted(busy: Project, clock: Clock) -> None:
     assert len(found("--sort", "first_seen", "--limit", "2")) == 2
 
 
-def test_what_cannot_be_asked_is_named(project: Project) -> None:
-    said = failed("issues", "list", project.id, "--sort", "title")
-    assert said.startswith("error: sort: The sort must be one of")
+def test_invalid_options_are_refused_with_the_reason(project: Project) -> None:
+    output = failed("issues", "list", project.id, "--sort", "title")
+    assert output.startswith("error: sort: The sort must be one of")
     for option, value in (("status", "closed"), ("level", "fatal")):
         assert f"{value} is unknown." in failed("issues", "list", project.id, f"--{option}", value)
 
 
-def test_a_problem_in_a_query_is_shown_in_its_place(project: Project) -> None:
+def test_a_problem_in_a_query_is_underlined_in_the_query(project: Project) -> None:
     asked = ("--query", "is:open usre.id:7", "--level", "error")
     assert failed("issues", "list", project.id, *asked).splitlines() == [
         "error: query: There is no key usre.id. Did you mean user.id?"
@@ -230,18 +230,18 @@ def test_a_problem_in_a_query_is_shown_in_its_place(project: Project) -> None:
     ]
 
 
-def test_no_issues(project: Project) -> None:
+def test_a_project_without_issues_lists_none(project: Project) -> None:
     assert done("issues", "list", project.id, "--json").json == []
     assert done("issues", "list", project.id).out == "No issues.\n"
 
 
 @pytest.mark.parametrize("id", ["abc", ""])
-def test_an_issue_that_is_not_there(project: Project, id: str) -> None:
-    said = failed("issues", "show", project.id, id)
-    assert said == f"error: Project {project.id} has no issue {id}.\n"
+def test_an_unknown_issue_is_an_error(project: Project, id: str) -> None:
+    output = failed("issues", "show", project.id, id)
+    assert output == f"error: Project {project.id} has no issue {id}.\n"
 
 
-def test_what_was_sent_cannot_steer_the_terminal(busy: Project) -> None:
+def test_control_characters_in_an_issue_do_not_reach_the_terminal(busy: Project) -> None:
     evil = "\x1b[2J[bold]a\x9b\u202e\r\n"
     fields = ("message", "exception_class", "file", "release", "environment", "fingerprint")
     send(busy, dict.fromkeys(fields, evil))
@@ -254,10 +254,10 @@ def test_what_was_sent_cannot_steer_the_terminal(busy: Project) -> None:
         done("issues", "list", busy.id, "--json").out,
         done("releases", "list", busy.id, "--json").out,
     ]
-    for said in shown:
-        assert not set("\x1b\x9b\u202e\r") & set(said)
-    for said in shown[:3]:
-        assert r"\x1b[2J[bold]a\x9b\u202e" in said
+    for output in shown:
+        assert not set("\x1b\x9b\u202e\r") & set(output)
+    for output in shown[:3]:
+        assert r"\x1b[2J[bold]a\x9b\u202e" in output
 
 
 def test_an_issue_is_named_by_its_short_id_or_number(busy: Project) -> None:
@@ -287,7 +287,7 @@ def test_an_issue_is_named_by_its_short_id_or_number(busy: Project) -> None:
     assert failed("issues", "show", busy.id, "2") == "error: Project 1 has no issue 2.\n"
 
 
-def test_show_says_by_which_values_a_search_does_not_find_the_issue(busy: Project) -> None:
+def test_show_names_the_values_by_which_a_search_does_not_find_the_issue(busy: Project) -> None:
     send(busy, {"message": "boom", "fingerprint": "f"})
     shown = ("issues", "show", busy.id, issue_id(busy.id, "f"))
     assert "partly searchable" not in done(*shown).out

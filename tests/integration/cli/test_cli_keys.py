@@ -31,14 +31,14 @@ def test_another_key_opens_the_same_project(project: Project) -> None:
     assert clients.ingest(project).status == 202
 
 
-def test_people_see_a_key_once(project: Project) -> None:
+def test_a_new_key_is_printed_with_a_hint_that_it_is_shown_once(project: Project) -> None:
     id, label, key, hint = done("keys", "create", project.id, "--label", "web").out.splitlines()
     assert id.split() == ["id", hash_key(key.split()[1])[:12]]
     assert label.split() == ["label", "web"]
     assert hint == "Copy the key now. It is not shown again."
 
 
-def test_another_dsn_is_made_and_is_no_secret(deployed: Deployed, project: Project) -> None:
+def test_another_dsn_is_created_and_listed_in_clear(deployed: Deployed, project: Project) -> None:
     made = done("keys", "create", project.id, "--dsn", "--label", "page", "--json").json
     public, _, rest = made["dsn"].removeprefix("https://").partition("@")
     assert rest == f"{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1/{project.id}"
@@ -62,7 +62,7 @@ def test_another_dsn_is_made_and_is_no_secret(deployed: Deployed, project: Proje
     assert row.endswith(made["dsn"])
 
 
-def test_people_see_a_dsn_that_they_make(project: Project) -> None:
+def test_a_new_dsn_is_printed(project: Project) -> None:
     id, label, dsn = done("keys", "create", project.id, "--dsn", "--label", "web").out.splitlines()
     assert (id.split()[0], label.split()) == ("id", ["label", "web"])
     *_, newest = done("keys", "list", project.id, "--json").json
@@ -78,7 +78,7 @@ def test_a_revoked_dsn_opens_nothing(project: Project) -> None:
     assert clients.ingest(project).status == 202
 
 
-def test_keys_are_listed_without_themselves(project: Project) -> None:
+def test_keys_are_listed_without_the_secrets(project: Project) -> None:
     other = done("keys", "create", project.id, "--label", "a\x1b[2Jb", "--json").json
     done("keys", "revoke", project.id, other["id"])
     listed = done("keys", "list", project.id, "--json")
@@ -106,16 +106,16 @@ def test_a_revoked_key_opens_nothing(project: Project) -> None:
     assert clients.ingest(project).status == 202
 
 
-def test_to_revoke_a_key_again_changes_nothing(project: Project) -> None:
+def test_revoking_a_key_again_changes_nothing(project: Project) -> None:
     key_id = hash_key(project.key)[:12]
-    said = done("keys", "revoke", project.id, key_id).out
-    assert said == f"Revoked key {key_id} (first key) of project {project.id}.\n"
+    output = done("keys", "revoke", project.id, key_id).out
+    assert output == f"Revoked key {key_id} (first key) of project {project.id}.\n"
     first = done("keys", "list", project.id, "--json").json
     done("keys", "revoke", project.id, key_id)
     assert done("keys", "list", project.id, "--json").json == first
 
 
-def test_a_key_that_is_not_there(project: Project) -> None:
+def test_an_unknown_key_is_an_error(project: Project) -> None:
     assert failed("keys", "revoke", project.id, "abc") == (
         f"error: Project {project.id} has no key abc. See `errata keys list {project.id}`.\n"
     )
@@ -123,9 +123,9 @@ def test_a_key_that_is_not_there(project: Project) -> None:
 
 @pytest.mark.parametrize("label", ["", "  ", "x" * 201])
 def test_a_label_has_1_to_200_characters(project: Project, label: str) -> None:
-    said = failed("keys", "create", project.id, "--label", label)
-    assert said == "error: label: The label must have 1 to 200 characters.\n"
+    output = failed("keys", "create", project.id, "--label", label)
+    assert output == "error: label: The label must have 1 to 200 characters.\n"
 
 
-def test_a_wrong_use_is_typer_s(project: Project) -> None:
+def test_a_missing_argument_is_a_usage_error(project: Project) -> None:
     assert run("keys", "revoke", project.id).code == 2

@@ -1,4 +1,4 @@
-"""`errata login`, where it keeps the token, and what it makes of a server's responses."""
+"""`errata login`, where it stores the token, and how it reports a server's responses."""
 
 import base64
 import json
@@ -48,7 +48,7 @@ def server() -> Iterator[Server]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     served.url = f"http://127.0.0.1:{listening.server_port}"
@@ -90,8 +90,8 @@ def folder(tmp_path: Path, monkeypatch: Patch) -> Iterator[Path]:
 
 
 def token(url: str) -> str:
-    said = json.dumps({"iat": 1, "url": url, "region_url": url, "org": "default"})
-    return f"sntrys_{base64.b64encode(said.encode()).decode()}_{'s' * 43}"
+    claims = json.dumps({"iat": 1, "url": url, "region_url": url, "org": "default"})
+    return f"sntrys_{base64.b64encode(claims.encode()).decode()}_{'s' * 43}"
 
 
 def log_in(server: Server) -> str:
@@ -100,13 +100,13 @@ def log_in(server: Server) -> str:
     return text
 
 
-def test_without_a_keyring_a_file_keeps_the_token_that_only_its_owner_reads(
+def test_without_a_keyring_the_token_is_in_a_file_that_only_its_owner_can_read(
     server: Server, folder: Path
 ) -> None:
     text = token(server.url)
-    said = done("login", "--token-stdin", "--json", stdin=text.encode()).json
+    output = done("login", "--token-stdin", "--json", stdin=text.encode()).json
     file = folder / "errata" / "login.json"
-    assert said == {
+    assert output == {
         "url": server.url,
         "org": "default",
         "user": "ada@example.com",
@@ -118,7 +118,9 @@ def test_without_a_keyring_a_file_keeps_the_token_that_only_its_owner_reads(
     assert server.requests[0] == ("GET", "/api/0/", f"Bearer {text}")
 
 
-def test_the_keyring_keeps_the_token_and_the_file_does_not(server: Server, folder: Path) -> None:
+def test_with_a_keyring_the_token_is_there_and_not_in_the_file(
+    server: Server, folder: Path
+) -> None:
     ring = Keyring()
     keyring.set_keyring(ring)
     text = log_in(server)
@@ -130,17 +132,17 @@ def test_the_keyring_keeps_the_token_and_the_file_does_not(server: Server, folde
     assert (ring.kept, credentials.find()) == ({}, None)
 
 
-def test_status_says_who_is_logged_in(server: Server) -> None:
+def test_status_shows_who_is_logged_in(server: Server) -> None:
     assert "Nobody is logged in" in failed("login", "--status")
     text = log_in(server)
-    said = done("login", "--status").out
-    assert "ada@example.com" in said
-    assert text not in said
+    output = done("login", "--status").out
+    assert "ada@example.com" in output
+    assert text not in output
     done("logout")
     assert done("logout").out == "Nobody was logged in.\n"
 
 
-def test_a_token_in_the_environment_goes_first(server: Server, monkeypatch: Patch) -> None:
+def test_a_token_in_the_environment_has_priority(server: Server, monkeypatch: Patch) -> None:
     log_in(server)
     monkeypatch.setenv("ERRATA_TOKEN", token("https://errata.example.com"))
     found = credentials.find()
@@ -148,12 +150,12 @@ def test_a_token_in_the_environment_goes_first(server: Server, monkeypatch: Patc
     assert (found.url, found.place) == ("https://errata.example.com", "ERRATA_TOKEN")
 
 
-def test_a_token_that_does_not_work_is_not_kept(server: Server) -> None:
+def test_a_token_that_does_not_work_is_not_stored(server: Server) -> None:
     log_in(server)
     before = credentials.find()
     server.responses.append((401, {}, {"detail": "no"}))
-    said = failed("login", "--token-stdin", stdin=token(server.url).encode())
-    assert said == "error: The token was revoked or has expired. Run `errata login`.\n"
+    output = failed("login", "--token-stdin", stdin=token(server.url).encode())
+    assert output == "error: The token was revoked or has expired. Run `errata login`.\n"
     assert credentials.find() == before
 
 
@@ -168,20 +170,20 @@ def test_a_token_that_does_not_work_is_not_kept(server: Server) -> None:
         (token("file:///etc/passwd"), "url"),
     ],
 )
-def test_what_is_no_token_or_would_be_sent_in_clear_is_refused(text: str, field: str) -> None:
-    said = failed("login", "--token-stdin", stdin=f"{text}\n".encode())
-    assert said.startswith(f"error: {field}: ")
-    assert text == "" or text not in said
+def test_an_invalid_token_or_one_with_an_unsafe_url_is_refused(text: str, field: str) -> None:
+    output = failed("login", "--token-stdin", stdin=f"{text}\n".encode())
+    assert output.startswith(f"error: {field}: ")
+    assert text == "" or text not in output
 
 
 def test_a_redirect_is_not_followed_with_the_token(server: Server) -> None:
     server.responses.append((302, {"Location": f"{server.url}/elsewhere"}, {}))
-    said = failed("login", "--token-stdin", stdin=token(server.url).encode())
-    assert said.startswith("error: The server redirects elsewhere.")
+    output = failed("login", "--token-stdin", stdin=token(server.url).encode())
+    assert output.startswith("error: The server redirects elsewhere.")
     assert len(server.requests) == 1
 
 
-def test_too_many_requests_wait_as_long_as_the_server_says(
+def test_a_429_is_retried_after_its_retry_after_unless_that_is_long(
     server: Server, monkeypatch: Patch
 ) -> None:
     waited: list[float] = []
@@ -209,14 +211,16 @@ def test_too_many_requests_wait_as_long_as_the_server_says(
         (503, {"detail": "Busy."}, "unavailable"),
     ],
 )
-def test_responses_become_errors(server: Server, status: int, content: object, code: str) -> None:
+def test_each_failed_response_has_an_error_code(
+    server: Server, status: int, content: object, code: str
+) -> None:
     log_in(server)
     server.responses.append((status, {}, content))
     ran = run("login", "--status", "--json")
     assert (ran.code, json.loads(ran.err)["error"]["code"]) == (1, code)
 
 
-def test_a_server_that_is_not_there() -> None:
+def test_a_server_that_does_not_respond_is_an_error() -> None:
     found = web.Web(credentials.of_token(token("http://127.0.0.1:1")))
     with pytest.raises(NoResponseError, match="does not respond"):
         found.get()

@@ -21,10 +21,10 @@ def test_the_first_owner_is_invited() -> None:
     assert done("members", "list", "default", "--json").json == [response.json]
 
 
-def test_people_see_what_somebody_is() -> None:
+def test_a_new_member_is_printed_with_role_and_teams() -> None:
     team = done("teams", "create", "default", "web", "--json").json["id"]
-    said = done("members", "add", "default", BOB, "--role", "member", "--team", team).out
-    assert said.splitlines() == [
+    output = done("members", "add", "default", BOB, "--role", "member", "--team", team).out
+    assert output.splitlines() == [
         f"e-mail        {BOB}",
         "organization  default",
         "role          member",
@@ -36,7 +36,7 @@ def test_people_see_what_somebody_is() -> None:
     assert bob.split() == [BOB, "member", "web"]
 
 
-def test_nobody_yet() -> None:
+def test_an_organization_without_members_and_teams_shows_how_to_add_them() -> None:
     assert done("members", "list", "default").out == (
         "No members yet. Add one with `errata members add default EMAIL --role owner`.\n"
     )
@@ -51,15 +51,15 @@ def test_the_local_stack_shows_a_password_once() -> None:
     response = done(*add, ADA, "--json").json
     assert set(response) == {"organization", "email", "role", "teams", "password"}
     assert isinstance(sign_in.with_password(ADA, response["password"]), sign_in.Tokens)
-    said = done(*add, BOB).out.splitlines()
-    assert said[-1] == "Copy the password now. It is not shown again."
-    assert isinstance(sign_in.with_password(BOB, said[3].split()[1]), sign_in.Tokens)
+    output = done(*add, BOB).out.splitlines()
+    assert output[-1] == "Copy the password now. It is not shown again."
+    assert isinstance(sign_in.with_password(BOB, output[3].split()[1]), sign_in.Tokens)
     # Somebody with an account keeps their password.
     done("orgs", "create", "acme", "--local")
     again = done("members", "add", "1", ADA, "--local", "--role", "owner", "--json").json
     assert "password" not in again
     assert isinstance(sign_in.with_password(ADA, response["password"]), sign_in.Tokens)
-    # And gets another where it was lost.
+    # A new invitation replaces a lost password.
     invited = done("members", "invite", "default", ADA, "--local", "--json").json
     assert invited == response | {"password": invited["password"]}
     assert isinstance(sign_in.with_password(ADA, invited["password"]), sign_in.Tokens)
@@ -81,18 +81,18 @@ def test_roles_and_teams_are_set() -> None:
     )
 
 
-def test_somebody_is_removed_but_for_the_last_owner() -> None:
+def test_a_member_is_removed_unless_they_are_the_last_owner() -> None:
     done("members", "add", "default", ADA, "--role", "owner")
     done("members", "add", "default", BOB, "--role", "member")
     assert done("members", "remove", "default", BOB).out == (
         "Removed bob@example.com from organization default.\n"
     )
-    complaint = (
+    refusal = (
         "error: role: ada@example.com is the last owner of organization default."
         " Make another member an owner first.\n"
     )
-    assert failed("members", "remove", "default", ADA) == complaint
-    assert failed("members", "set", "default", ADA, "--role", "member") == complaint
+    assert failed("members", "remove", "default", ADA) == refusal
+    assert failed("members", "set", "default", ADA, "--role", "member") == refusal
     assert failed("members", "remove", "default", BOB) == (
         "error: bob@example.com is not a member of organization default."
         " See `errata members list default`.\n"
@@ -103,8 +103,8 @@ def test_an_invitation_is_mailed_again() -> None:
     done("members", "add", "default", ADA, "--role", "owner")
     assert done("members", "invite", "default", ADA).out == "Invited ada@example.com again.\n"
     with refusing("AdminCreateUser", "UnsupportedUserStateException"):
-        said = failed("members", "invite", "default", ADA)
-    assert said.startswith("error: email: ada@example.com has already chosen a password")
+        output = failed("members", "invite", "default", ADA)
+    assert output.startswith("error: email: ada@example.com has already chosen a password")
 
 
 def test_a_lost_second_factor_is_turned_off_and_the_audit_log_says_so() -> None:
@@ -123,17 +123,17 @@ def test_a_lost_second_factor_is_turned_off_and_the_audit_log_says_so() -> None:
     assert not sign_in.has_second_factor(ADA)
     assert "second factor turned off" in done("orgs", "audit", "default").out
     with refusing("AdminSetUserMFAPreference", "UserNotFoundException"):
-        said = failed("members", "reset-second-factor", "default", ADA)
-    assert said.startswith("error: email: ada@example.com signs in with an identity provider.")
+        output = failed("members", "reset-second-factor", "default", ADA)
+    assert output.startswith("error: email: ada@example.com signs in with an identity provider.")
     assert failed("members", "reset-second-factor", "default", BOB).startswith(
         "error: bob@example.com is not a member of organization default."
     )
 
 
-def test_what_cognito_refuses_is_said() -> None:
+def test_an_error_of_cognito_is_shown() -> None:
     with refusing("AdminCreateUser", "LimitExceededException", "Exceeded daily email limit."):
-        said = failed("members", "add", "default", ADA, "--role", "owner")
-    assert said == (
+        output = failed("members", "add", "default", ADA, "--role", "owner")
+    assert output == (
         "error: AdminCreateUser failed with LimitExceededException: Exceeded daily email limit.\n"
     )
 
@@ -141,8 +141,8 @@ def test_what_cognito_refuses_is_said() -> None:
 def test_teams_are_created_listed_renamed_and_deleted() -> None:
     made = done("teams", "create", "default", " web ", "--json").json
     assert (made["name"], len(made["id"])) == ("web", 8)
-    said = done("teams", "create", "default", "ops").out.splitlines()
-    assert [line.split()[0] for line in said] == ["team", "name"]
+    output = done("teams", "create", "default", "ops").out.splitlines()
+    assert [line.split()[0] for line in output] == ["team", "name"]
     assert done("teams", "rename", "default", made["id"], "front").out == (
         f"Renamed team {made['id']} to front.\n"
     )
@@ -170,6 +170,6 @@ def test_teams_are_created_listed_renamed_and_deleted() -> None:
         "teams delete 7 0000",
     ],
 )
-def test_an_organization_that_is_not_there(line: str) -> None:
-    said = failed(*line.split())
-    assert said == "error: There is no organization 7. See `errata orgs list`.\n"
+def test_an_unknown_organization_is_an_error(line: str) -> None:
+    output = failed(*line.split())
+    assert output == "error: There is no organization 7. See `errata orgs list`.\n"

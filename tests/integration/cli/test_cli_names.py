@@ -10,7 +10,7 @@ from tests.support.cli import done, failed, run
 pytestmark = pytest.mark.usefixtures("deployed")
 
 
-def digested(project: Project, *messages: str) -> list[str]:
+def send_and_digest(project: Project, *messages: str) -> list[str]:
     """Send events, each of an issue of its own. Return their ids."""
     ids = [clients.ingest(project, {"message": each}).json["id"] for each in messages]
     assert stream.deliver(stream.records()) == []
@@ -21,7 +21,7 @@ def digested(project: Project, *messages: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["1", "shop", "SHOP", " Shop", "default/shop"])
-def test_a_project_by_id_slug_or_name(name: str) -> None:
+def test_a_project_is_found_by_id_slug_or_name(name: str) -> None:
     done("projects", "create", "Shop")
     assert done("projects", "show", name, "--json").json["id"] == "1"
 
@@ -48,7 +48,7 @@ def test_a_name_that_two_projects_have_is_refused_with_the_choices() -> None:
     assert '"code": "ambiguous"' in run("projects", "show", "shop", "--json").err
 
 
-def test_a_name_that_no_project_has() -> None:
+def test_an_unknown_project_name_is_an_error() -> None:
     assert failed("issues", "list", "nope") == (
         "error: There is no project nope. See `errata projects list`.\n"
     )
@@ -57,8 +57,8 @@ def test_a_name_that_no_project_has() -> None:
 # ------------------------------------------------------------------ ids
 
 
-def test_an_issue_by_the_first_digits_of_its_id(busy: Project) -> None:
-    digested(busy, "one")
+def test_an_issue_is_found_by_the_first_digits_of_its_id(busy: Project) -> None:
+    send_and_digest(busy, "one")
     (issue,) = done("issues", "list", busy.id, "--json").json
     begin = next(issue["id"][:n] for n in range(4, 32) if not issue["id"][:n].isdecimal())
     assert done("issues", "show", busy.id, begin, "--json").json["id"] == issue["id"]
@@ -67,12 +67,12 @@ def test_an_issue_by_the_first_digits_of_its_id(busy: Project) -> None:
     assert "has no issue ffffffff" in failed("issues", "show", busy.id, "ffffffff")
 
 
-def test_digits_with_which_several_issues_begin_are_refused(
+def test_an_ambiguous_prefix_of_issue_ids_is_refused_with_the_choices(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digested(busy, *(str(number) for number in range(4)))
+    send_and_digest(busy, *(str(number) for number in range(4)))
     found = done("issues", "list", busy.id, "--json").json
-    # Ids are hashes, which hardly ever begin alike: let no digit be enough.
+    # Ids are hashes, which rarely have a common prefix: accept an empty prefix.
     monkeypatch.setattr(
         "errata.usecases.prefixes._ISSUE", __import__("re").compile("[0-9a-f]{0,31}")
     )
@@ -81,10 +81,10 @@ def test_digits_with_which_several_issues_begin_are_refused(
     assert {line.split()[1] for line in lines[1:]} == {each["id"] for each in found}
 
 
-def test_an_event_by_the_first_digits_of_its_id(busy: Project, clock: Clock) -> None:
-    (first,) = digested(busy, "one")
+def test_an_event_is_found_by_the_first_digits_of_its_id(busy: Project, clock: Clock) -> None:
+    (first,) = send_and_digest(busy, "one")
     clock.days(1)
-    second, third = digested(busy, "two", "two")
+    second, third = send_and_digest(busy, "two", "two")
     assert done("events", "show", busy.id, first[:9], "--json").json["id"] == first
     assert done("events", "show", busy.id, third, "--json").json["id"] == third
     lines = failed("events", "show", busy.id, second[:8]).splitlines()
@@ -95,8 +95,8 @@ def test_an_event_by_the_first_digits_of_its_id(busy: Project, clock: Clock) -> 
 # ------------------------------------------------------------------ open
 
 
-def test_open_prints_the_page(busy: Project) -> None:
-    (event,) = digested(busy, "one")
+def test_open_prints_the_url_of_the_page(busy: Project) -> None:
+    (event,) = send_and_digest(busy, "one")
     (issue,) = done("issues", "list", busy.id, "--json").json
     root = done("open", "--json").json["url"].removesuffix("/")
     page = f"{root}/projects/{busy.id}"
@@ -117,8 +117,8 @@ def test_open_finds_a_project_whose_slug_looks_like_a_short_id(busy: Project) ->
 def test_open_offers_the_issues_of_several_organizations(busy: Project) -> None:
     other = done("orgs", "create", "Other", "--json").json["id"]
     made = done("projects", "create", "Shop", "--org", other, "--json").json
-    digested(busy, "one")
-    digested(Project(made["id"], made["api_key"], ""), "two")
+    send_and_digest(busy, "one")
+    send_and_digest(Project(made["id"], made["api_key"], ""), "two")
     lines = failed("open", "shop-1").splitlines()
     assert lines[0] == "error: Several issues are called shop-1. Use one of these:"
     assert (

@@ -25,17 +25,17 @@ def test_an_organization_is_created_and_gets_projects() -> None:
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 201])
 def test_a_name_has_1_to_200_characters(name: str) -> None:
-    said = failed("orgs", "create", name)
-    assert said == "error: name: The name must have 1 to 200 characters.\n"
+    output = failed("orgs", "create", name)
+    assert output == "error: name: The name must have 1 to 200 characters.\n"
 
 
-def test_a_project_needs_an_organization_that_is_there() -> None:
-    said = failed("projects", "create", "shop", "--org", "7")
-    assert said == "error: There is no organization 7. See `errata orgs list`.\n"
+def test_a_project_needs_an_organization_that_exists() -> None:
+    output = failed("projects", "create", "shop", "--org", "7")
+    assert output == "error: There is no organization 7. See `errata orgs list`.\n"
     assert done("projects", "list", "--json").json == []
 
 
-def test_the_default_organization_is_always_there() -> None:
+def test_the_default_organization_always_exists() -> None:
     (only,) = done("orgs", "list", "--json").json
     assert (only["id"], only["name"], only["created_at"]) == ("default", "default", None)
     assert (only["allowlist"], only["monthly_quota"]) == ([], None)
@@ -48,7 +48,7 @@ def test_the_default_organization_is_always_there() -> None:
     assert done("projects", "show", "1", "--json").json["organization"] == "default"
 
 
-def test_an_allowlist_is_set_shown_and_taken_away(clock: Clock) -> None:
+def test_an_allowlist_is_set_shown_and_removed(clock: Clock) -> None:
     done("orgs", "create", "acme")
     key = done("projects", "create", "shop", "--org", "1", "--json").json["api_key"]
     project = Project("1", key)
@@ -56,8 +56,8 @@ def test_an_allowlist_is_set_shown_and_taken_away(clock: Clock) -> None:
     shown = ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32", "10.0.0.0/8"]
     assert done("orgs", "set", "1", "--allowlist", given, "--json").json["allowlist"] == shown
     assert done("orgs", "show", "1", "--json").json["allowlist"] == shown
-    said = done("orgs", "show", "1").out
-    assert ", ".join(shown) in said
+    output = done("orgs", "show", "1").out
+    assert ", ".join(shown) in output
     assert clients.ingest(project).status == 403
     done("orgs", "set", "1", "--allowlist", "none")
     clock.advance(30)
@@ -87,28 +87,28 @@ def test_a_bad_entry_is_refused_with_the_reason(text: str, reason: str) -> None:
     assert done("orgs", "show", "default", "--json").json["allowlist"] == ["192.0.2.1/32"]
 
 
-def test_every_bad_entry_is_named_and_there_are_a_hundred_at_most() -> None:
-    said = failed("orgs", "set", "default", "--allowlist", "x,192.0.2.1,y")
-    assert "'x'" in said
-    assert "'y'" in said
+def test_every_bad_entry_is_named_and_more_than_100_entries_are_refused() -> None:
+    output = failed("orgs", "set", "default", "--allowlist", "x,192.0.2.1,y")
+    assert "'x'" in output
+    assert "'y'" in output
     many = ",".join(f"10.0.0.{n}" for n in range(101))
-    said = failed("orgs", "set", "default", "--allowlist", many)
-    assert said == "error: allowlist: The allowlist has more than 100 entries. Remove some.\n"
+    output = failed("orgs", "set", "default", "--allowlist", many)
+    assert output == "error: allowlist: The allowlist has more than 100 entries. Remove some.\n"
 
 
-def test_an_organization_that_is_not_there() -> None:
+def test_an_unknown_organization_is_an_error() -> None:
     for line in ("orgs show 7", "orgs set 7 --allowlist none"):
-        said = failed(*line.split())
-        assert said == "error: There is no organization 7. See `errata orgs list`.\n"
+        output = failed(*line.split())
+        assert output == "error: There is no organization 7. See `errata orgs list`.\n"
 
 
-def test_nothing_to_set_is_a_wrong_use() -> None:
+def test_setting_nothing_is_a_usage_error() -> None:
     ran = run("orgs", "set", "default")
     assert (ran.code, ran.out) == (2, "")
     assert "Nothing to set" in ran.err
 
 
-def test_a_quota_is_set_used_shown_and_lifted(clock: Clock) -> None:
+def test_a_quota_is_set_used_shown_and_removed(clock: Clock) -> None:
     done("orgs", "create", "acme")
     key = done("projects", "create", "shop", "--org", "1", "--json").json["api_key"]
     project = Project("1", key)
@@ -117,9 +117,9 @@ def test_a_quota_is_set_used_shown_and_lifted(clock: Clock) -> None:
     assert (response["monthly_quota"], response["used_this_month"]) == (2, 0)
     assert [clients.ingest(project).status for _ in range(3)] == [202, 202, 402]
     assert done("orgs", "show", "1", "--json").json["used_this_month"] == 2
-    said = done("orgs", "show", "1").out
-    assert "monthly quota  2 events\n" in said
-    assert "this month     2 used\n" in said
+    output = done("orgs", "show", "1").out
+    assert "monthly quota  2 events\n" in output
+    assert "this month     2 used\n" in output
     assert done("orgs", "set", "1", "--allowlist", "none", "--json").json["monthly_quota"] == 2
     done("orgs", "set", "1", "--monthly-quota", "none")
     clock.advance(30)
@@ -135,8 +135,8 @@ def test_a_quota_is_set_used_shown_and_lifted(clock: Clock) -> None:
     ],
 )
 def test_a_bad_quota_is_refused(text: str, reason: str) -> None:
-    said = failed("orgs", "set", "default", f"--monthly-quota={text}")
-    assert said == f"error: monthly_quota: {reason}\n"
+    output = failed("orgs", "set", "default", f"--monthly-quota={text}")
+    assert output == f"error: monthly_quota: {reason}\n"
 
 
 def test_a_customer_is_linked_shown_and_unlinked() -> None:
@@ -144,10 +144,10 @@ def test_a_customer_is_linked_shown_and_unlinked() -> None:
     response = done("orgs", "set", "1", "--stripe-customer", "cus_1", "--json").json
     assert (response["stripe_customer"], response["unpaid"]) == ("cus_1", False)
     assert "Stripe customer  cus_1\n" in done("orgs", "show", "1").out
-    said = failed("orgs", "set", "default", "--stripe-customer", "cus_1")
-    assert said == "error: stripe_customer: cus_1 belongs to another organization.\n"
-    said = failed("orgs", "set", "1", "--stripe-customer", "acme")
-    assert said == "error: stripe_customer: A customer's id begins with cus_; or give `none`.\n"
+    output = failed("orgs", "set", "default", "--stripe-customer", "cus_1")
+    assert output == "error: stripe_customer: cus_1 belongs to another organization.\n"
+    output = failed("orgs", "set", "1", "--stripe-customer", "acme")
+    assert output == "error: stripe_customer: A customer's id begins with cus_; or give `none`.\n"
     response = done("orgs", "set", "1", "--stripe-customer", "none", "--json").json
     assert response["stripe_customer"] is None
 

@@ -1,4 +1,4 @@
-"""`errata privacy erase`: it asks, shows a receipt, and names the person in no log."""
+"""`errata privacy erase`: it asks, shows a receipt, and does not log who the person is."""
 
 import logging
 
@@ -38,7 +38,7 @@ def shop(busy: Project, clock: Clock) -> Project:
     return busy
 
 
-def test_the_receipt_says_what_was_done(shop: Project) -> None:
+def test_the_receipt_counts_what_was_erased(shop: Project) -> None:
     shown = done("privacy", "erase", shop.id, "--user", ADA, "--yes", "--json").json
     assert shown.items() >= {**RECEIPT, "dry_run": False, "also_named": ["id 4711"]}.items()
     assert "point-in-time recovery" in shown["notes"][0]
@@ -62,7 +62,7 @@ def test_a_dry_run_asks_nothing_and_changes_nothing(shop: Project) -> None:
     assert len(events(shop)) == 2
 
 
-def test_a_short_id_is_said_to_be_short(shop: Project) -> None:
+def test_a_user_id_that_is_too_short_to_search_texts_is_reported(shop: Project) -> None:
     assert (
         "too short to search texts for it"
         in done("privacy", "erase", shop.id, "--user", "7", "--yes").out
@@ -70,9 +70,9 @@ def test_a_short_id_is_said_to_be_short(shop: Project) -> None:
 
 
 @pytest.mark.parametrize("user", ["", " ", "x" * 501, "a\nb"])
-def test_a_value_that_nobody_has_is_refused(shop: Project, user: str) -> None:
-    said = failed("privacy", "erase", shop.id, "--user", user, "--yes")
-    assert said == "error: user: --user must have 1 to 500 printable characters.\n"
+def test_an_invalid_user_is_refused(shop: Project, user: str) -> None:
+    output = failed("privacy", "erase", shop.id, "--user", user, "--yes")
+    assert output == "error: user: --user must have 1 to 500 printable characters.\n"
 
 
 def test_the_project_must_exist() -> None:

@@ -57,8 +57,8 @@ def test_a_dsn_names_the_sdk_endpoint_s_own_url_if_the_stack_has_one(deployed: D
 def test_the_local_stack_s_dsn_has_its_port_and_path(local: Path) -> None:
     assert local
     response = done("projects", "create", "shop", "--local", "--json").json
-    _, _, place = response["dsn"].partition("@")
-    assert place == f"{LOCAL_URL.removeprefix('http://')}/_aws/execute-api/abc/v1/1"
+    _, _, host_and_path = response["dsn"].partition("@")
+    assert host_and_path == f"{LOCAL_URL.removeprefix('http://')}/_aws/execute-api/abc/v1/1"
 
 
 def test_the_newest_dsn_that_works_is_shown(clock: Clock) -> None:
@@ -73,7 +73,7 @@ def test_the_newest_dsn_that_works_is_shown(clock: Clock) -> None:
     assert f"DSN         {dsns[1]}\n" in done("projects", "show", "1").out
 
 
-def test_without_a_dsn_it_says_how_to_make_one() -> None:
+def test_a_project_without_a_dsn_shows_how_to_create_one() -> None:
     created()
     (dsn,) = [each for each in done("keys", "list", "1", "--json").json if each["kind"] == "dsn"]
     done("keys", "revoke", "1", dsn["id"])
@@ -82,10 +82,10 @@ def test_without_a_dsn_it_says_how_to_make_one() -> None:
     assert "none. Create one with `errata keys create 1 --dsn`" in done("projects", "show", "1").out
 
 
-def test_people_see_the_key_once(deployed: Deployed) -> None:
-    said = done("projects", "create", "shop").out.splitlines()
-    key, dsn = (line.split()[1] for line in said[2:4])
-    assert said == [
+def test_the_key_of_a_new_project_is_printed_once(deployed: Deployed) -> None:
+    output = done("projects", "create", "shop").out.splitlines()
+    key, dsn = (line.split()[1] for line in output[2:4])
+    assert output == [
         "project  1",
         "name     shop",
         f"key      {key}",
@@ -101,8 +101,8 @@ def test_people_see_the_key_once(deployed: Deployed) -> None:
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 201])
 def test_a_name_has_1_to_200_characters(name: str) -> None:
-    said = failed("projects", "create", name)
-    assert said == "error: name: The name must have 1 to 200 characters.\n"
+    output = failed("projects", "create", name)
+    assert output == "error: name: The name must have 1 to 200 characters.\n"
     assert done("projects", "list", "--json").json == []
 
 
@@ -112,7 +112,7 @@ def test_a_name_may_be_in_any_script() -> None:
     assert "Bücher — 本" in done("projects", "list").out
 
 
-def test_bytes_that_are_no_text_are_replaced() -> None:
+def test_bytes_that_are_not_utf_8_are_replaced() -> None:
     created("caf\udce9")
     assert done("projects", "list", "--json").json[0]["name"] == "caf\ufffd"
     assert "There is no project \ufffd." in failed("projects", "show", "\udcff")
@@ -152,7 +152,7 @@ def test_projects_are_listed_oldest_first() -> None:
     assert blog.split()[:3] == ["2", "blog", "blog"]
 
 
-def test_no_projects_yet() -> None:
+def test_a_stack_without_projects_shows_how_to_create_one() -> None:
     assert done("projects", "list").out == (
         "No projects yet. Create one with `errata projects create NAME`.\n"
     )
@@ -180,19 +180,19 @@ def test_a_project_is_shown(deployed: Deployed) -> None:
         "dsn": shown["dsn"],
         "dsns": [shown["dsn"]],
     }
-    said = done("projects", "show", project.id).out
+    output = done("projects", "show", project.id).out
     assert (
         "rate limit  60 requests per minute for each API key, 600 for each DSN (300 at once)"
-        " (default)\n" in said
+        " (default)\n" in output
     )
-    assert "retention   30 days (default)\n" in said
+    assert "retention   30 days (default)\n" in output
 
 
 @pytest.mark.parametrize("id", ["7", "", "shoe", "1#0"])
-def test_a_project_that_is_not_there(id: str) -> None:
+def test_an_unknown_project_is_an_error(id: str) -> None:
     created()
-    said = failed("projects", "show", id)
-    assert said == f"error: There is no project {id}. See `errata projects list`.\n"
+    output = failed("projects", "show", id)
+    assert output == f"error: There is no project {id}. See `errata projects list`.\n"
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ def test_a_project_that_is_not_there(id: str) -> None:
         "send 7 --message boom",
     ],
 )
-def test_every_command_tells_that_a_project_is_not_there(line: str) -> None:
-    said = failed(*line.split())
-    assert said == "error: There is no project 7. See `errata projects list`.\n"
+def test_every_command_reports_an_unknown_project(line: str) -> None:
+    output = failed(*line.split())
+    assert output == "error: There is no project 7. See `errata projects list`.\n"
 
 
 def test_settings_are_changed_one_by_one() -> None:
@@ -246,12 +246,12 @@ def test_scrubbing_is_turned_off_and_on() -> None:
     assert "scrubbing   off\n" in done(*set_, "--scrub", "off").out
     changed = done(*set_, "--scrub", "on", "--scrub-contract-apis", "on", "--json").json
     assert (changed["scrub"], changed["scrub_contract_apis"]) == (True, True)
-    said = "error: scrub: --scrub must be on, off or default.\n"
-    assert failed(*set_, "--scrub", "no") == said
+    output = "error: scrub: --scrub must be on, off or default.\n"
+    assert failed(*set_, "--scrub", "no") == output
     assert done(*set_, "--scrub", "default", "--json").json["scrub"] is None
 
 
-def test_a_project_gets_another_name_and_keeps_the_rest() -> None:
+def test_renaming_a_project_keeps_its_other_settings() -> None:
     project = created()
     done("projects", "set", project.id, "--rate-limit", "600")
     changed = done("projects", "set", project.id, "--name", " blog ", "--json").json
@@ -262,7 +262,7 @@ def test_a_project_gets_another_name_and_keeps_the_rest() -> None:
     assert done("projects", "list", "--json").json[0]["name"] == "blog"
 
 
-def test_a_project_is_shown_to_teams() -> None:
+def test_the_teams_of_a_project_are_set_and_removed() -> None:
     web, ops = (
         done("teams", "create", "default", name, "--json").json["id"] for name in ("web", "ops")
     )
@@ -271,15 +271,15 @@ def test_a_project_is_shown_to_teams() -> None:
     set_ = ("projects", "set", project.id, "--json")
     assert done(*set_, "--team", web, "--team", ops).json["teams"] == sorted([web, ops])
     assert f"teams       {', '.join(sorted([web, ops]))}\n" in done("projects", "show", "1").out
-    complaint = (
+    refusal = (
         "error: teams: Organization default has no team 0000. See `errata teams list default`.\n"
     )
-    assert failed(*set_[:-1], "--team", ops, "--team", "0000") == complaint
-    assert failed("projects", "create", "blog", "--team", "0000") == complaint
+    assert failed(*set_[:-1], "--team", ops, "--team", "0000") == refusal
+    assert failed("projects", "create", "blog", "--team", "0000") == refusal
     assert done(*set_, "--team", "none").json["teams"] == []
 
 
-def test_a_project_is_deleted_by_whoever_types_its_name(deployed: Deployed) -> None:
+def test_a_project_is_deleted_after_its_name_was_typed(deployed: Deployed) -> None:
     project = created()
     for typed in (b"", b"\n", b"blog\n"):
         ran = run("projects", "delete", project.id, stdin=typed)
@@ -294,7 +294,7 @@ def test_a_project_is_deleted_by_whoever_types_its_name(deployed: Deployed) -> N
     assert aws("apigateway").get_api_keys()["items"] == []
 
 
-def test_a_project_is_deleted_without_a_question() -> None:
+def test_yes_deletes_a_project_without_a_question() -> None:
     project = created()
     assert done("projects", "delete", project.id, "--yes", "--json").json == {
         "id": "1",
@@ -303,7 +303,7 @@ def test_a_project_is_deleted_without_a_question() -> None:
     assert created("shop").id == "2"
 
 
-def test_a_gateway_key_that_stays_is_a_warning() -> None:
+def test_a_gateway_key_that_cannot_be_deleted_is_a_warning() -> None:
     project = created()
     with refusing("DeleteApiKey", "TooManyRequestsException"):
         ran = run("projects", "delete", project.id, "--yes")
@@ -311,7 +311,7 @@ def test_a_gateway_key_that_stays_is_a_warning() -> None:
     assert "errata-project-1-" in ran.err
 
 
-def test_changed_settings_hold(busy: Project) -> None:
+def test_changed_settings_take_effect(busy: Project) -> None:
     done("projects", "set", busy.id, "--rate-limit", "2", "--retention-days", "1")
     assert [clients.ingest(busy).status for _ in range(3)] == [202, 202, 429]
     assert usecase.operator_access(usecase.find(busy.id)).retention_days == 1
@@ -340,7 +340,7 @@ def test_each_setting_that_is_out_of_range_is_named() -> None:
     assert usecase.find(project.id) == before
 
 
-def test_the_ends_of_the_ranges_are_in_them() -> None:
+def test_the_lowest_and_highest_values_are_accepted() -> None:
     created()
     for rate, days in (("1", "1"), ("60000", "3650")):
         set_ = done(
@@ -349,18 +349,18 @@ def test_the_ends_of_the_ranges_are_in_them() -> None:
         assert (set_.json["rate_limit"], set_.json["retention_days"]) == (int(rate), int(days))
 
 
-def test_to_set_nothing_is_a_wrong_use() -> None:
+def test_setting_nothing_is_a_usage_error() -> None:
     created()
     ran = run("projects", "set", "1")
     assert (ran.code, "Nothing to set. Use --name" in ran.err) == (2, True)
 
 
-def test_names_cannot_steer_the_terminal() -> None:
+def test_control_characters_in_a_name_do_not_reach_the_terminal() -> None:
     created("\x1b]0;owned\x07[red]sale[/red]\u202e")
     for line in ("projects list", "projects show 1"):
-        said = done(*line.split()).out
-        assert r"\x1b]0;owned\x07[red]sale[/red]\u202e" in said
-        assert not set("\x1b\x07\u202e") & set(said)
+        output = done(*line.split()).out
+        assert r"\x1b]0;owned\x07[red]sale[/red]\u202e" in output
+        assert not set("\x1b\x07\u202e") & set(output)
 
 
 def test_a_project_has_a_slug_that_can_be_changed() -> None:

@@ -15,7 +15,7 @@ from tests.support.visible import visible_in
 pytestmark = pytest.mark.usefixtures("deployed")
 
 
-def test_a_release_is_compared_with_the_one_before(busy: Project, clock: Clock) -> None:
+def test_a_release_is_compared_with_the_previous_one(busy: Project, clock: Clock) -> None:
     def arrive(name: str, release: str) -> None:
         clock.advance(60)
         send(busy, {"message": name, "fingerprint": name, "release": release, "user": {"id": 1}})
@@ -49,7 +49,7 @@ def test_a_release_is_compared_with_the_one_before(busy: Project, clock: Clock) 
     assert (missing.code, "has no release 2.0" in missing.err) == (1, True)
 
 
-def test_releases(busy: Project, clock: Clock) -> None:
+def test_releases_are_listed(busy: Project, clock: Clock) -> None:
     clock.ns = int(datetime(2026, 11, 22, tzinfo=UTC).timestamp()) * 10**9
     for message, release in (("one", "1.0"), ("two", "1.0"), ("one", "2.0"), ("one", None)):
         clients.ingest(busy, {"message": message, "release": release})
@@ -79,18 +79,18 @@ def test_releases(busy: Project, clock: Clock) -> None:
     assert oldest.split()[-3:] == ["2", "2", "2"]
 
 
-def test_a_release_is_as_old_as_one_says(busy: Project, clock: Clock) -> None:
+def test_the_time_of_a_release_can_be_set_and_removed(busy: Project, clock: Clock) -> None:
     clock.ns = 1_795_341_600_000_000_000
     send(busy, {"message": "boom", "release": "3f78685"})
     there = ("releases", "set", busy.id, "3f78685", "--released")
-    said = "Release 3f78685 is compared by 2026-11-20 10:00:00 UTC.\n"
-    assert done(*there, "2026-11-20T11:00:00+01:00").out == said
+    output = "Release 3f78685 is compared by 2026-11-20 10:00:00 UTC.\n"
+    assert done(*there, "2026-11-20T11:00:00+01:00").out == output
     assert done(*there, "none", "--json").json == {"release": "3f78685", "released": None}
     for text in ("yesterday", "2026-11-23", "1960-01-01"):
         assert "Give a time that has passed" in run(*there, text).err
     assert "has no release 1" in run("releases", "set", busy.id, "1", "--released", "none").err
 
 
-def test_no_releases(project: Project) -> None:
+def test_a_project_without_releases_lists_none(project: Project) -> None:
     assert done("releases", "list", project.id, "--json").json == []
     assert done("releases", "list", project.id).out.startswith("No releases")

@@ -240,7 +240,7 @@ def test_each_query_finds_its_issues(busy: Project, named: dict[str, str]) -> No
     assert not wrong, "\n".join(map(str, wrong))
 
 
-def test_the_command_finds_the_same(busy: Project, named: dict[str, str]) -> None:
+def test_the_command_finds_the_same_issues(busy: Project, named: dict[str, str]) -> None:
     wrong: list[tuple[str, set[str]]] = []
     for text, expected in QUERIES:
         listed = done("issues", "list", busy.id, "--query", text, "--json").json
@@ -250,7 +250,9 @@ def test_the_command_finds_the_same(busy: Project, named: dict[str, str]) -> Non
     assert not wrong, "\n".join(map(str, wrong))
 
 
-def test_a_search_across_projects_finds_the_same(busy: Project, named: dict[str, str]) -> None:
+def test_a_search_across_projects_finds_the_same_issues(
+    busy: Project, named: dict[str, str]
+) -> None:
     wrong: list[tuple[str, set[str]]] = []
     for text, expected in QUERIES:
         query = read_query(text, "users", limit=3)

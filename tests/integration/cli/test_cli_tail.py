@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("deployed")
 
 
 def store(project: Project, message: str, ago_ms: int = 0) -> str:
-    """Store an event whose id was minted a while ago, as one whose writer was slow."""
+    """Store an event whose id was created `ago_ms` ago, as a slow writer does."""
     (event_id,) = stream.put([stream.event(project.id, now_ms() - ago_ms, message=message)])
     return event_id
 
@@ -37,7 +37,7 @@ def messages(found: list[Stored]) -> list[str]:
 # ------------------------------------------------------------------ what is new
 
 
-def test_it_begins_with_the_last_events(busy: Project, clock: Clock) -> None:
+def test_tail_begins_with_the_last_events(busy: Project, clock: Clock) -> None:
     for number in range(5):
         store(busy, str(number))
         clock.advance(60)
@@ -46,16 +46,16 @@ def test_it_begins_with_the_last_events(busy: Project, clock: Clock) -> None:
     assert messages(following(busy.id).start(0)) == []
 
 
-def test_then_it_returns_each_new_event_once(busy: Project, clock: Clock) -> None:
+def test_each_new_event_is_returned_once(busy: Project, clock: Clock) -> None:
     store(busy, "before")
     tail = following(busy.id)
     tail.start(0)
     assert tail.look() == []
-    for round_ in range(3):
+    for turn in range(3):
         for number in range(2):
-            store(busy, f"{round_}.{number}")
+            store(busy, f"{turn}.{number}")
             clock.advance(0.5)
-        assert messages(tail.look()) == [f"{round_}.0", f"{round_}.1"]
+        assert messages(tail.look()) == [f"{turn}.0", f"{turn}.1"]
         assert tail.look() == []
         clock.advance(20)
 
@@ -75,7 +75,7 @@ def test_an_event_that_was_stored_late_is_not_missed(busy: Project, clock: Clock
     assert tail.look() == []
 
 
-def test_a_project_without_events_gets_its_first(project: Project) -> None:
+def test_the_first_event_of_a_project_is_returned(project: Project) -> None:
     tail = following(project.id)
     assert tail.start(10) == []
     assert tail.look() == []
@@ -84,7 +84,7 @@ def test_a_project_without_events_gets_its_first(project: Project) -> None:
     assert tail.look() == []
 
 
-def test_this_machine_s_clock_has_no_say(busy: Project, clock: Clock) -> None:
+def test_a_wrong_clock_of_this_machine_does_not_matter(busy: Project, clock: Clock) -> None:
     store(busy, "before", ago_ms=1000)
     real = clock.ns
     for ahead_s in (-3600, 3600):
@@ -98,7 +98,7 @@ def test_this_machine_s_clock_has_no_say(busy: Project, clock: Clock) -> None:
         assert messages(tail.look()) == ["new"]
 
 
-def test_what_was_cleared_is_not_shown(busy: Project, clock: Clock) -> None:
+def test_cleared_events_are_not_shown(busy: Project, clock: Clock) -> None:
     tail = following(busy.id)
     tail.start(0)
     clients.capture(busy, message="cleared")
@@ -109,13 +109,13 @@ def test_what_was_cleared_is_not_shown(busy: Project, clock: Clock) -> None:
     assert legacy.errors(busy.key, 0, "").count('"id":') == 1
 
 
-def test_what_has_expired_is_not_shown(busy: Project, clock: Clock) -> None:
+def test_expired_events_are_not_shown(busy: Project, clock: Clock) -> None:
     store(busy, "old")
     clock.days(31)
     assert following(busy.id).start(10) == []
 
 
-def test_more_events_than_a_request_to_the_store_takes(busy: Project) -> None:
+def test_more_events_than_one_request_takes_are_all_returned(busy: Project) -> None:
     tail = following(busy.id)
     tail.start(0)
     ids = sorted(store(busy, "boom") for _ in range(120))
@@ -128,7 +128,7 @@ def test_more_events_than_a_request_to_the_store_takes(busy: Project) -> None:
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """What happens in each pause between looks; after the last one comes Ctrl-C."""
+    """Set what happens in each pause between looks. Ctrl-C follows the last one."""
 
     def set_(*steps: Callable[[], object]) -> None:
         remaining = list(steps)
@@ -144,7 +144,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return set_
 
 
-def test_one_line_an_event_until_ctrl_c(busy: Project, pauses: Callable[..., None]) -> None:
+def test_each_event_is_printed_on_one_line_until_ctrl_c(
+    busy: Project, pauses: Callable[..., None]
+) -> None:
     clients.ingest(busy, {"message": "before"})
     fields = {
         "message": "boom\nmore",
@@ -160,17 +162,19 @@ def test_one_line_an_event_until_ctrl_c(busy: Project, pauses: Callable[..., Non
     assert new.split()[2:] == ["error", "E:", "boom", "a.py:3", "prod", "1.0"]
 
 
-def test_json_lines(busy: Project, pauses: Callable[..., None]) -> None:
+def test_events_are_printed_as_json_lines(busy: Project, pauses: Callable[..., None]) -> None:
     clients.ingest(busy, {"message": "a\x7f\u2028b"})
     pauses(lambda: clients.ingest(busy, {"message": "new"}))
-    said = done("tail", busy.id, "--json").out
-    assert said.isascii()
-    assert "\x7f" not in said
-    lines = [json.loads(line) for line in said.splitlines()]
+    output = done("tail", busy.id, "--json").out
+    assert output.isascii()
+    assert "\x7f" not in output
+    lines = [json.loads(line) for line in output.splitlines()]
     assert lines == list(reversed(clients.read(busy).json["data"]))
 
 
-def test_how_many_to_begin_with(busy: Project, pauses: Callable[..., None]) -> None:
+def test_the_option_last_sets_how_many_events_are_shown_first(
+    busy: Project, pauses: Callable[..., None]
+) -> None:
     for number in range(12):
         clients.ingest(busy, {"message": f"m{number}"})
     for options, count in (((), 10), (("--last", "3"), 3), (("--last", "0"), 0)):
@@ -179,7 +183,9 @@ def test_how_many_to_begin_with(busy: Project, pauses: Callable[..., None]) -> N
     assert run("tail", busy.id, "--last", "101").code == 2
 
 
-def test_lines_cannot_steer_the_terminal(busy: Project, pauses: Callable[..., None]) -> None:
+def test_control_characters_in_a_line_do_not_reach_the_terminal(
+    busy: Project, pauses: Callable[..., None]
+) -> None:
     evil = "\x1b[2J[red]\u2028\x9b\r"
     clients.ingest(busy, dict.fromkeys(("message", "file", "environment", "release"), evil))
     pauses()
@@ -188,7 +194,7 @@ def test_lines_cannot_steer_the_terminal(busy: Project, pauses: Callable[..., No
     assert line.isprintable()
 
 
-def test_a_reader_that_has_gone_ends_it_quietly(
+def test_a_closed_pipe_ends_tail_without_an_error(
     busy: Project, pauses: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, writing = os.pipe()

@@ -1,4 +1,4 @@
-"""`errata teardown`: what CloudFormation leaves, or fails to delete, and nobody else's things."""
+"""`errata teardown`: delete what CloudFormation leaves or cannot delete, and nothing else."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ OTHERS = {
 
 
 def fill(deployed: Deployed) -> str:
-    """Make what the command makes, and the same of another stack. Return the project's id."""
+    """Create what the command creates, also for another stack. Return the project's id."""
     shop = done("projects", "create", "shop", "--json").json["id"]
     for rate in ("600", "90"):
         done("projects", "set", shop, "--rate-limit", rate)
@@ -51,7 +51,7 @@ LEFT = {
 }
 
 
-def test_it_shows_asks_and_removes_what_the_command_has_made(deployed: Deployed) -> None:
+def test_teardown_shows_and_removes_what_the_command_has_created(deployed: Deployed) -> None:
     shop = fill(deployed)
     before = names()
     shown = run("teardown", stdin=f"{STACK}\n".encode())
@@ -64,7 +64,7 @@ def test_it_shows_asks_and_removes_what_the_command_has_made(deployed: Deployed)
     assert done("teardown").out == "There is nothing to remove. Now delete the stack.\n"
 
 
-def test_another_name_removes_nothing(deployed: Deployed) -> None:
+def test_a_wrong_stack_name_removes_nothing(deployed: Deployed) -> None:
     fill(deployed)
     before = names()
     refused = run("teardown", stdin=b"errata-staging\n")

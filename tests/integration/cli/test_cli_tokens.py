@@ -14,8 +14,8 @@ def test_a_token_is_created_shown_once_listed_and_revoked() -> None:
     asked = ("--org", "default", "--scope", "ci", "--name", "builds")
     made = done("tokens", "create", *asked, "--json").json
     assert web_api.call("GET", "/api/0/", made["token"]).json["auth"]["scopes"][0] == "org:ci"
-    said = {"name": "builds", "scope": "ci", "org": "default", "member": None}
-    assert made.items() >= said.items()
+    expected = {"name": "builds", "scope": "ci", "org": "default", "member": None}
+    assert made.items() >= expected.items()
     assert (made["expires_at"], made["last_used_at"]) == (None, None)
     (listed,) = done("tokens", "list", "--json").json
     assert {**made, "last_used_at": listed["last_used_at"]}.items() >= listed.items()
@@ -31,16 +31,16 @@ def test_a_token_is_created_shown_once_listed_and_revoked() -> None:
     assert [each.action for each in entries] == ["token revoked", "token created"]
 
 
-def test_a_new_token_is_printed_with_where_it_works(deployed: Deployed) -> None:
-    said = done("tokens", "create", "--scope", "read", "--expires", "30").out
-    assert f"web API  https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1\n" in said
-    assert "Copy the token now. It is not shown again." in said
+def test_a_new_token_is_printed_with_the_url_of_the_web_api(deployed: Deployed) -> None:
+    output = done("tokens", "create", "--scope", "read", "--expires", "30").out
+    assert f"web API  https://{deployed.api_id}.execute-api.us-east-1.amazonaws.com/v1\n" in output
+    assert "Copy the token now. It is not shown again." in output
     (token,) = tokens.list_tokens("default")
     assert token.expires_at == token.created_at + 30 * 86_400_000
 
 
 @pytest.mark.usefixtures("deployed")
-def test_a_token_of_a_member() -> None:
+def test_a_token_can_be_created_for_a_member() -> None:
     members.add("default", ADA, "viewer", password="a long password")
     asked = ("--scope", "write", "--member", " Ada@Example.com")
     made = done("tokens", "create", *asked, "--json").json
@@ -50,7 +50,7 @@ def test_a_token_of_a_member() -> None:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_what_is_wrong_is_said() -> None:
+def test_wrong_arguments_are_refused_with_the_reason() -> None:
     wrong = failed("tokens", "create", "--scope", "all")
     assert "no scope 'all'. Choose from: read, write, ci." in wrong
     assert "no organization 7" in failed("tokens", "create", "--scope", "ci", "--org", "7")

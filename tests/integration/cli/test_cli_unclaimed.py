@@ -1,4 +1,4 @@
-"""`errata projects` on what strangers have created through api.php."""
+"""`errata projects` with unclaimed projects."""
 
 import pytest
 
@@ -18,19 +18,19 @@ def listed(*options: str) -> list[str]:
 
 def test_unclaimed_projects_have_a_list_of_their_own(clock: Clock) -> None:
     acme = organizations.create("Acme").id
-    own, stranger = new_project().id, generated("a script's").id
+    own, unclaimed = new_project().id, generated("a script's").id
     theirs = done("projects", "create", "theirs", "--org", acme, "--json").json["id"]
     assert listed() == [own, theirs]
     assert (listed("--org", acme), listed("--org", "default")) == ([theirs], [own])
-    assert listed("--unclaimed") == [stranger]
+    assert listed("--unclaimed") == [unclaimed]
     row = done("projects", "list", "--unclaimed").out.splitlines()[1].split("  ")
-    assert [each.strip() for each in row if each][:2] == [stranger, "a script's"]
+    assert [each.strip() for each in row if each][:2] == [unclaimed, "a script's"]
     clock.days(7)
     assert listed("--unclaimed") == []
     assert done("projects", "list", "--unclaimed").out == "No unclaimed projects.\n"
 
 
-def test_a_list_of_one_kind_alone() -> None:
+def test_a_list_of_an_unknown_org_or_of_an_org_and_unclaimed_is_an_error() -> None:
     assert failed("projects", "list", "--org", "7") == (
         "error: There is no organization 7. See `errata orgs list`.\n"
     )
@@ -38,14 +38,14 @@ def test_a_list_of_one_kind_alone() -> None:
     assert (ran.code, "Use --org or --unclaimed, not both." in ran.err) == (2, True)
 
 
-def test_an_unclaimed_project_says_what_it_is(clock: Clock) -> None:
+def test_show_says_when_an_unclaimed_project_expires_and_how_to_adopt_it(clock: Clock) -> None:
     clock.ns = 1_795_341_600_000_000_000
     project = generated()
     shown = done("projects", "show", project.id, "--json").json
     assert (shown["organization"], shown["expires_at"]) == (None, "2026-11-29T10:00:00.000Z")
-    said = done("projects", "show", project.id).out
-    assert f"none. Adopt it with `errata projects adopt {project.id} --org ORG`" in said
-    assert "2026-11-29 10:00:00 UTC, unless it gets an event" in said
+    output = done("projects", "show", project.id).out
+    assert f"none. Adopt it with `errata projects adopt {project.id} --org ORG`" in output
+    assert "2026-11-29 10:00:00 UTC, unless it gets an event" in output
     assert clients.ingest(project).status == 202
     assert "expires" not in done("projects", "show", project.id).out
     assert done("projects", "list", "--unclaimed").out.splitlines()[1].endswith("never")
@@ -62,30 +62,30 @@ def test_a_project_is_adopted() -> None:
     assert done("projects", "set", other.id, "--rate-limit", "600", "--json").json["rate_limit"]
 
 
-def test_what_cannot_be_adopted_is_told() -> None:
-    own, stranger = new_project(), generated()
+def test_an_adoption_that_is_not_possible_is_an_error() -> None:
+    own, unclaimed = new_project(), generated()
     for org in ("default", "7"):
         assert failed("projects", "adopt", "9", "--org", org) == (
             "error: There is no project 9. See `errata projects list`.\n"
         )
-    assert failed("projects", "adopt", stranger.id, "--org", "7") == (
+    assert failed("projects", "adopt", unclaimed.id, "--org", "7") == (
         "error: There is no organization 7. See `errata orgs list`.\n"
     )
-    assert failed("projects", "adopt", stranger.id, "--org", "unclaimed") == (
+    assert failed("projects", "adopt", unclaimed.id, "--org", "unclaimed") == (
         "error: There is no organization unclaimed. See `errata orgs list`.\n"
     )
     taken = f"error: project: Project {own.id} already belongs to organization default.\n"
     assert failed("projects", "adopt", own.id, "--org", "default") == taken
-    done("projects", "adopt", stranger.id, "--org", "default")
+    done("projects", "adopt", unclaimed.id, "--org", "default")
     assert "already belongs to organization default" in failed(
-        "projects", "adopt", stranger.id, "--org", organizations.create("Acme").id
+        "projects", "adopt", unclaimed.id, "--org", organizations.create("Acme").id
     )
 
 
-def test_all_unclaimed_projects_are_deleted_by_whoever_types_their_number() -> None:
+def test_all_unclaimed_projects_are_deleted_after_their_number_was_typed() -> None:
     own = new_project()
-    strangers = [generated() for _ in range(2)]
-    assert clients.ingest(strangers[0]).status == 202
+    unclaimed = [generated() for _ in range(2)]
+    assert clients.ingest(unclaimed[0]).status == 202
     for typed in (b"", b"3\n", b"yes\n"):
         ran = run("projects", "delete", "--unclaimed", stdin=typed)
         assert (ran.code, ran.out) == (1, "")
@@ -93,23 +93,23 @@ def test_all_unclaimed_projects_are_deleted_by_whoever_types_their_number() -> N
             "This deletes every unclaimed project (2) with its data. Type 2 to"
         )
         assert "error: name: That is not the number of projects. Nothing was deleted." in ran.err
-    assert listed("--unclaimed") == [each.id for each in strangers]
+    assert listed("--unclaimed") == [each.id for each in unclaimed]
     ran = run("projects", "delete", "--unclaimed", stdin=b"2\n")
     assert (ran.code, ran.out.startswith("Deleted 2 unclaimed projects. Their keys")) == (0, True)
     assert (listed("--unclaimed"), listed(), counted()) == ([], [own.id], 0)
-    assert clients.ingest(strangers[1]).status == 401
+    assert clients.ingest(unclaimed[1]).status == 401
 
 
-def test_all_unclaimed_projects_are_deleted_without_a_question() -> None:
-    stranger = generated()
+def test_yes_deletes_all_unclaimed_projects_without_a_question() -> None:
+    unclaimed = generated()
     run_ = ("projects", "delete", "--unclaimed", "--yes", "--json")
-    assert done(*run_).json == {"deleted": [stranger.id]}
+    assert done(*run_).json == {"deleted": [unclaimed.id]}
     assert done(*run_).json == {"deleted": []}
     assert done("projects", "delete", "--unclaimed").out.startswith("Deleted 0 unclaimed projects.")
 
 
 @pytest.mark.parametrize("options", [(), ("1", "--unclaimed")])
-def test_either_one_project_is_deleted_or_all_unclaimed_ones(options: tuple[str, ...]) -> None:
+def test_delete_needs_either_a_project_id_or_unclaimed(options: tuple[str, ...]) -> None:
     ran = run("projects", "delete", *options)
     assert ran.code == 2
     assert "Give a project's id, or --unclaimed, but not both." in ran.err
@@ -118,9 +118,9 @@ def test_either_one_project_is_deleted_or_all_unclaimed_ones(options: tuple[str,
 def test_work_on_all_projects_includes_unclaimed_ones_that_have_not_expired(clock: Clock) -> None:
     generated()
     clock.days(7)
-    own, stranger = new_project(), generated()
-    webhooks.add(stranger.id, "https://example.com/hook")
-    assert [each.id for each in projects.list_projects()] == [own.id, stranger.id]
+    own, unclaimed = new_project(), generated()
+    webhooks.add(unclaimed.id, "https://example.com/hook")
+    assert [each.id for each in projects.list_projects()] == [own.id, unclaimed.id]
     clock.days(7)
     since = ("webhooks", "redeliver", "--since", "2020-01-01T00:00:00Z")
     assert done(*since).out.startswith("Sent 0 again")

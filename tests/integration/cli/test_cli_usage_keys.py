@@ -1,4 +1,4 @@
-"""What counts a key's requests: the gateway, or the handlers; at every moment one of the two."""
+"""A key's requests are always counted once: by the gateway, or else by the handlers."""
 
 import re
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def gateway_keys() -> dict[str, Metered]:
 
 
 def used(key: str) -> str:
-    """The gateway key that the meter names for a project's key."""
+    """Return the gateway key that the authorizer names for a project's key."""
     access.clear_cache()
     event = {
         "resource": "/api/ingest",
@@ -78,7 +78,7 @@ def shop(deployed: Deployed, clock: Clock) -> Project:
     return Project(made["id"], made["api_key"])
 
 
-def test_the_gateway_meters_a_new_project_s_key_once_it_knows_it(
+def test_the_gateway_counts_a_new_key_after_the_settling_time(
     deployed: Deployed, clock: Clock
 ) -> None:
     made = done("projects", "create", "shop", "--json").json
@@ -95,7 +95,7 @@ def test_the_gateway_meters_a_new_project_s_key_once_it_knows_it(
     assert used(made["api_key"]) == value
 
 
-def test_the_gateway_meters_each_key_by_itself(shop: Project, clock: Clock) -> None:
+def test_the_gateway_counts_each_key_separately(shop: Project, clock: Clock) -> None:
     other = done("keys", "create", shop.id, "--json").json["api_key"]
     clock.advance(SETTLED_S)
     assert used(other)
@@ -103,10 +103,10 @@ def test_the_gateway_meters_each_key_by_itself(shop: Project, clock: Clock) -> N
     assert set(gateway_keys()) == {used(other), used(shop.key)}
 
 
-def test_another_rate_is_another_plan(shop: Project, clock: Clock) -> None:
+def test_a_key_with_another_rate_is_in_another_usage_plan(shop: Project, clock: Clock) -> None:
     before = used(shop.key)
     done("projects", "set", shop.id, "--rate-limit", "600")
-    # The handlers count, and the old key stays for meters that still name it.
+    # The handlers count, and the old key stays for authorizers that still name it.
     assert used(shop.key) == ""
     assert before in gateway_keys()
     clock.advance(SETTLED_S)
@@ -140,7 +140,7 @@ def test_the_handlers_count_if_the_gateway_refuses_a_plan_of_that_rate(
     assert [each.status for each in sent] == ([202, 429, 429] if rate == 1 else [202, 202, 202])
 
 
-def test_a_key_made_later_has_the_project_s_rate(shop: Project, clock: Clock) -> None:
+def test_a_key_created_later_has_the_project_s_rate(shop: Project, clock: Clock) -> None:
     done("projects", "set", shop.id, "--rate-limit", "30")
     other = done("keys", "create", shop.id, "--json").json["api_key"]
     clock.advance(SETTLED_S)
@@ -167,7 +167,7 @@ def test_a_plan_of_another_api_is_left_alone(shop: Project, clock: Clock) -> Non
     assert gateway_keys()[used(shop.key)].rate == 1.5
 
 
-def test_the_default_rate_again_is_the_template_s_plan(
+def test_a_key_with_the_default_rate_again_is_in_the_template_s_plan(
     shop: Project, clock: Clock, deployed: Deployed
 ) -> None:
     for rate in ("600", "60"):
@@ -177,13 +177,13 @@ def test_the_default_rate_again_is_the_template_s_plan(
     assert used(shop.key) in {key["value"] for key in in_default["items"]}
 
 
-def test_plans_and_keys_are_found_on_whatever_page(shop: Project, clock: Clock) -> None:
+def test_plans_and_keys_are_found_on_any_page(shop: Project, clock: Clock) -> None:
     done("projects", "set", shop.id, "--rate-limit", "90")
     clock.advance(LATER_S)
     assert len(gateway_keys()) == 2
 
     def one_a_page(call: calls.Call) -> Any:
-        """API Gateway with the smallest pages there are."""
+        """Respond with one item per page."""
         if call.operation not in ("GetApiKeys", "GetUsagePlans"):
             return call.send()
         start = int(call.parameters.pop("position", 0))
@@ -236,7 +236,7 @@ def test_lost_gateway_keys_are_repaired_for_the_same_project_keys(
     assert done("keys", "repair", "--json").json == []
 
 
-def test_a_repair_says_what_it_did(shop: Project, deployed: Deployed) -> None:
+def test_repair_lists_the_repaired_keys(shop: Project, deployed: Deployed) -> None:
     assert done("keys", "repair").out == "No gateway key is missing.\n"
     lose_keys(deployed)
     key_id = hash_key(shop.key)[:12]
@@ -246,7 +246,7 @@ def test_a_repair_says_what_it_did(shop: Project, deployed: Deployed) -> None:
     ]
 
 
-def test_an_interrupted_repair_is_done_again(
+def test_an_interrupted_repair_can_be_repeated(
     shop: Project, clock: Clock, deployed: Deployed
 ) -> None:
     gateway = Gateway(STACK, deployed.api_id, "v1")
@@ -265,7 +265,7 @@ def test_an_interrupted_repair_is_done_again(
     assert number > 5
 
 
-def test_what_is_left_over_goes_with_the_next_change(shop: Project, clock: Clock) -> None:
+def test_unused_gateway_keys_are_deleted_with_the_next_change(shop: Project, clock: Clock) -> None:
     for rate in ("600", "60", "600"):
         done("projects", "set", shop.id, "--rate-limit", rate)
     clock.advance(LATER_S)
@@ -275,17 +275,17 @@ def test_what_is_left_over_goes_with_the_next_change(shop: Project, clock: Clock
     assert set(gateway_keys()) == {used(shop.key), used(other)}
 
 
-def test_one_new_rate_after_another_leaves_little_over(shop: Project, clock: Clock) -> None:
+def test_repeated_rate_changes_leave_one_unused_gateway_key(shop: Project, clock: Clock) -> None:
     for rate in ("600", "60", "600", "60"):
         before = used(shop.key)
         done("projects", "set", shop.id, "--rate-limit", rate)
-        # Meters may still name the one before; those before that are gone.
+        # Authorizers may still name the previous one. Older ones are deleted.
         assert before in gateway_keys()
         assert len(gateway_keys()) == 2
         clock.advance(LATER_S)
 
 
-def test_nobody_else_s_gateway_keys_are_swept(shop: Project, clock: Clock) -> None:
+def test_gateway_keys_of_others_are_not_deleted(shop: Project, clock: Clock) -> None:
     gateway = aws("apigateway")
     names = [f"{STACK}-project-{shop.id}", f"{STACK}-project-{shop.id}-project-9-0123456789ab"]
     names += [f"{STACK}-project-{shop.id}0-0123456789ab", "mine"]
@@ -296,13 +296,13 @@ def test_nobody_else_s_gateway_keys_are_swept(shop: Project, clock: Clock) -> No
     assert set(names) <= {key["name"] for key in gateway.get_api_keys()["items"]}
 
 
-def test_a_project_s_new_rate_leaves_its_revoked_keys_alone(shop: Project) -> None:
+def test_a_new_rate_does_not_give_a_revoked_key_a_gateway_key(shop: Project) -> None:
     done("keys", "revoke", shop.id, hash_key(shop.key)[:12])
     done("projects", "set", shop.id, "--rate-limit", "600")
     assert gateway_keys() == {}
 
 
-def test_other_settings_leave_the_metering_alone(shop: Project) -> None:
+def test_other_settings_do_not_change_the_gateway_key(shop: Project) -> None:
     before = used(shop.key)
     done("projects", "set", shop.id, "--retention-days", "5")
     done("projects", "set", shop.id, "--rate-limit", "60")
@@ -310,12 +310,12 @@ def test_other_settings_leave_the_metering_alone(shop: Project) -> None:
     assert set(gateway_keys()) == {before}
 
 
-def test_a_revoked_key_s_gateway_key_goes_at_once(shop: Project) -> None:
+def test_the_gateway_key_of_a_revoked_key_is_deleted_at_once(shop: Project) -> None:
     done("keys", "revoke", shop.id, hash_key(shop.key)[:12])
     assert gateway_keys() == {}
 
 
-def test_dsns_are_metered_like_keys(deployed: Deployed, clock: Clock) -> None:
+def test_the_gateway_counts_public_keys_like_api_keys(deployed: Deployed, clock: Clock) -> None:
     project_id = done("projects", "create", "shop", "--json").json["id"]
     done("keys", "create", project_id, "--dsn")
     clock.advance(SETTLED_S)
@@ -331,7 +331,7 @@ def test_dsns_are_metered_like_keys(deployed: Deployed, clock: Clock) -> None:
     assert set(known) - set(gateway_keys()) == {dsns[0].usage_key}
 
 
-def test_a_key_that_came_over_the_legacy_api_can_be_metered(
+def test_setting_a_rate_creates_a_missing_gateway_key(
     deployed: Deployed, project: Project, clock: Clock
 ) -> None:
     assert used(project.key) == ""
@@ -340,13 +340,13 @@ def test_a_key_that_came_over_the_legacy_api_can_be_metered(
     assert used(project.key) in gateway_keys()
 
 
-# ------------------------------------------------------------------ the gateway says no
+# ------------------------------------------------------------------ the gateway refuses
 
 DENIED = ("CreateApiKey", "CreateUsagePlanKey", "CreateUsagePlan", "GetUsagePlans")
 
 
 @pytest.mark.parametrize("operation", ["CreateApiKey", "CreateUsagePlanKey", "GetApiKeys"])
-def test_a_project_works_without_the_gateway(
+def test_a_project_is_created_if_the_gateway_refuses_its_keys(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     monkeypatch.setenv("ERRATA_STACK", "another")
@@ -363,21 +363,25 @@ def test_a_project_works_without_the_gateway(
 
 
 @pytest.mark.parametrize("operation", DENIED)
-def test_a_new_rate_holds_without_the_gateway(shop: Project, clock: Clock, operation: str) -> None:
+def test_a_new_rate_applies_if_the_gateway_refuses_the_change(
+    shop: Project, clock: Clock, operation: str
+) -> None:
     with refusing(operation, "TooManyRequestsException", "slow down"):
         ran = run("projects", "set", shop.id, "--rate-limit", "600", "--json")
     assert (ran.code, ran.json["rate_limit"]) == (0, 600)
     assert "To try again, run `errata projects set 1 --rate-limit 600`." in ran.err
-    # Nobody counts by the old rate, now or later.
+    # Nothing counts with the old rate, now or later.
     clock.advance(LATER_S)
     assert used(shop.key) == ""
-    # And the way that the warning names leads out.
+    # The command that the warning names repairs it.
     done("projects", "set", shop.id, "--rate-limit", "600")
     clock.advance(SETTLED_S)
     assert gateway_keys()[used(shop.key)].rate == 10
 
 
-def test_a_key_is_revoked_without_the_gateway(shop: Project, clock: Clock) -> None:
+def test_a_key_is_revoked_if_the_gateway_refuses_to_delete_its_gateway_key(
+    shop: Project, clock: Clock
+) -> None:
     key_id = hash_key(shop.key)[:12]
     with refusing("DeleteApiKey", "AccessDeniedException"):
         ran = run("keys", "revoke", shop.id, key_id)
@@ -391,7 +395,7 @@ def test_a_key_is_revoked_without_the_gateway(shop: Project, clock: Clock) -> No
     assert set(gateway_keys()) == {used(other)}
 
 
-def test_a_gateway_key_that_somebody_deleted_is_no_trouble(shop: Project) -> None:
+def test_a_key_can_be_revoked_after_its_gateway_key_was_deleted(shop: Project) -> None:
     gateway = aws("apigateway")
     for key in gateway.get_api_keys()["items"]:
         gateway.delete_api_key(apiKey=key["id"])
@@ -413,7 +417,7 @@ CHANGES: dict[str, Callable[[Gateway, str], object]] = {
 
 @pytest.mark.parametrize("function", [None, "DashboardFunction"])
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_run_that_is_cut_off_leaves_every_key_counted_by_one(
+def test_after_an_interrupted_run_every_key_is_counted_once(
     deployed: Deployed, clock: Clock, change: str, function: str | None
 ) -> None:
     operator = Gateway(STACK, deployed.api_id, "v1", may_list=True)
@@ -436,14 +440,14 @@ def test_a_run_that_is_cut_off_leaves_every_key_counted_by_one(
             else:
                 assert not outcome.struck
         clock.advance(LATER_S)
-        assert_counted_by_one(project.id)
-        # The next change mends what is left.
+        assert_counted_once(project.id)
+        # The next change repairs the rest.
         with calls.calling_as(function):
             usage_keys.change_project(gateway, project.id, 60, None)
             usage_keys.change_project(gateway, project.id, 600, None)
             clock.advance(LATER_S)
             usage_keys.change_project(gateway, project.id, 600, None)
-        named = assert_counted_by_one(project.id)
+        named = assert_counted_once(project.id)
         assert all(named), "a live key has no gateway key"
         left = gateway_keys_of(project.id) - ids(project.id)
         if function is None:
@@ -475,7 +479,7 @@ def ids(project_id: str) -> set[str]:
 
 
 @pytest.fixture
-def as_before(deployed: Deployed, clock: Clock) -> Project:
+def of_previous_release(deployed: Deployed, clock: Clock) -> Project:
     """A project of a release that stored no rows of gateway keys."""
     gateway = Gateway(STACK, deployed.api_id, "v1")
     created, _ = usage_keys.create_project(gateway, "shop")
@@ -487,29 +491,31 @@ def as_before(deployed: Deployed, clock: Clock) -> Project:
     return Project(project_id, created.key)
 
 
-def test_the_dashboard_finds_the_gateway_keys_of_a_release_before(
-    as_before: Project, deployed: Deployed, clock: Clock
+def test_the_dashboard_finds_the_gateway_keys_of_a_previous_release(
+    of_previous_release: Project, deployed: Deployed, clock: Clock
 ) -> None:
     gateway = Gateway(STACK, deployed.api_id, "v1")
     with calls.calling_as("DashboardFunction"):
-        usage_keys.change_project(gateway, as_before.id, 600, None)
-        assert len(gateway_keys_of(as_before.id)) == 4
+        usage_keys.change_project(gateway, of_previous_release.id, 600, None)
+        assert len(gateway_keys_of(of_previous_release.id)) == 4
         clock.advance(LATER_S)
-        usage_keys.change_project(gateway, as_before.id, 600, None)
-    assert gateway_keys_of(as_before.id) == ids(as_before.id)
+        usage_keys.change_project(gateway, of_previous_release.id, 600, None)
+    assert gateway_keys_of(of_previous_release.id) == ids(of_previous_release.id)
 
 
-def test_the_dashboard_deletes_the_gateway_key_of_a_release_before_at_the_second_try(
-    as_before: Project, deployed: Deployed, clock: Clock
+def test_the_dashboard_retries_deleting_a_gateway_key_of_a_previous_release(
+    of_previous_release: Project, deployed: Deployed, clock: Clock
 ) -> None:
     gateway = Gateway(STACK, deployed.api_id, "v1")
     with calls.calling_as("DashboardFunction"):
         with refusing("DeleteApiKey", "TooManyRequestsException"):
-            _, undeleted = usage_keys.revoke_key(as_before.id, store.list_keys(as_before.id)[0].id)
+            _, undeleted = usage_keys.revoke_key(
+                of_previous_release.id, store.list_keys(of_previous_release.id)[0].id
+            )
         assert undeleted
         clock.advance(LATER_S)
-        usage_keys.create_key(gateway, as_before.id, "other")
-    assert gateway_keys_of(as_before.id) == ids(as_before.id)
+        usage_keys.create_key(gateway, of_previous_release.id, "other")
+    assert gateway_keys_of(of_previous_release.id) == ids(of_previous_release.id)
 
 
 def test_a_deleted_project_leaves_no_gateway_key(deployed: Deployed, clock: Clock) -> None:
@@ -524,8 +530,8 @@ def test_a_deleted_project_leaves_no_gateway_key(deployed: Deployed, clock: Cloc
     assert gateway_key_rows.list_gateway_keys(project_id) == {}
 
 
-def assert_counted_by_one(project_id: str) -> list[str]:
-    """Each live key is counted by the handlers, or in the plan of its rate limit."""
+def assert_counted_once(project_id: str) -> list[str]:
+    """Assert that the handlers count each live key, or the plan of its rate limit does."""
     project = projects.find(project_id)
     live = [key for key in store.list_keys(project_id) if not key.revoked_at]
     known = gateway_keys()

@@ -73,7 +73,7 @@ READ = [
 ]
 
 
-def test_it_prints_the_same(shop: Project, errata: Errata) -> None:
+def test_a_token_prints_the_same_as_aws_credentials(shop: Project, errata: Errata) -> None:
     for line in READ:
         found, expected = errata(*line.split()), run(*line.split())
         assert found.code == 0, (line, found)
@@ -96,16 +96,16 @@ REFUSED = [
 ]
 
 
-def test_it_refuses_the_same(shop: Project, errata: Errata) -> None:
+def test_a_token_gets_the_same_errors_as_aws_credentials(shop: Project, errata: Errata) -> None:
     for line in REFUSED:
         for more in ([], ["--json"]):
             assert errata(*line.split(), *more) == run(*line.split(), *more), line
 
 
-def test_issues_are_changed(shop: Project, errata: Errata) -> None:
+def test_a_write_token_changes_issues(shop: Project, errata: Errata) -> None:
     assert errata("issues", "resolve", "shop", "SHOP-1").out.endswith(" is resolved.\n")
-    said = errata("issues", "ignore", "shop", "SHOP-2", "--until-events", "5", "--json").json
-    assert (said["status"], said["status_detail"]) == ("ignored", "until 5 more events")
+    ignored = errata("issues", "ignore", "shop", "SHOP-2", "--until-events", "5", "--json").json
+    assert (ignored["status"], ignored["status_detail"]) == ("ignored", "until 5 more events")
     bulk = errata("issues", "reopen", "shop", "--query", "!is:open", "--yes", "--json").json
     assert (bulk["changed"], bulk["can_be_undone"]) == (2, True)
     undone = errata("issues", "undo", "shop", bulk["change"])
@@ -121,7 +121,7 @@ def test_issues_are_changed(shop: Project, errata: Errata) -> None:
     )
 
 
-def test_alerts_are_changed(shop: Project, errata: Errata) -> None:
+def test_a_write_token_changes_alerts(shop: Project, errata: Errata) -> None:
     to = "slack=https://hooks.slack.com/services/T/B/x"
     added = errata("alerts", "add", "shop", "--on", "new", "--to", to, "--json").json
     assert errata("alerts", "mute", "shop", added["id"][:4], "--for", "2h").code == 0
@@ -158,7 +158,7 @@ def test_a_member_does_what_their_role_allows(shop: Project, web_url: str) -> No
     )
 
 
-# Options with which each command that changes something would do it.
+# For each command that changes something, options with which it would do so.
 CHANGES: dict[str, dict[str, object]] = {
     "issues/change": {"kind": "resolve", "issue_ids": ["SHOP-1"]},
     "issues/continue": {"change": "0" * 32},
@@ -205,7 +205,7 @@ def test_options_that_a_command_does_not_have_are_refused(shop: Project) -> None
         assert web_api.call("POST", path, token, options).status == 400
 
 
-# Texts that are none of what an option may be.
+# Texts that are not valid for any option.
 ANY = ("", f"{'x' * 300}\x00💥", "-1", "9" * 44)
 
 
@@ -230,7 +230,7 @@ def test_no_option_breaks_a_command(shop: Project) -> None:
                 assert response.status < 500, (name, option.name, text, response.text)
 
 
-def test_a_revoked_token_says_what_to_do(web_url: str) -> None:
+def test_an_invalid_token_shows_what_to_do(web_url: str) -> None:
     token = web_api.token("read")
     forged = f"{token[:-3]}AAA"
     assert run_with(forged, web_url, "issues", "list", "1").err == (
@@ -238,7 +238,7 @@ def test_a_revoked_token_says_what_to_do(web_url: str) -> None:
     )
 
 
-def test_a_stack_that_is_selected_goes_first(shop: Project, errata: Errata) -> None:
+def test_a_selected_stack_has_priority_over_the_token(shop: Project, errata: Errata) -> None:
     assert "There is no stack nowhere" in errata("issues", "list", "1", "--stack", "nowhere").err
 
 
@@ -253,7 +253,7 @@ except SystemExit as ended:
 """
 
 
-def test_a_machine_without_aws_needs_no_botocore(shop: Project, web_url: str) -> None:
+def test_a_command_with_a_token_does_not_import_botocore(shop: Project, web_url: str) -> None:
     environment = {
         "ERRATA_TOKEN": web_api.token("read"),
         "ERRATA_URL": web_url,

@@ -11,7 +11,9 @@ from tests.support.webhooks import messages
 pytestmark = pytest.mark.usefixtures("deployed")
 
 
-def test_a_webhook_s_life(busy: Project, deployed: Deployed) -> None:
+def test_a_webhook_is_added_tested_redelivered_rotated_and_removed(
+    busy: Project, deployed: Deployed
+) -> None:
     with receiver(response(500), response(200)) as there:
         added = done("webhooks", "add", busy.id, there.url + "?token=geheim", "--json").json
         assert set(added) >= {"id", "secret"}
@@ -51,6 +53,8 @@ def test_a_webhook_s_life(busy: Project, deployed: Deployed) -> None:
         (["redeliver", "--since", "yesterday"], "ISO 8601"),
     ],
 )
-def test_what_is_wrong_is_named(busy: Project, arguments: list[str], word: str) -> None:
+def test_wrong_arguments_are_refused_with_the_reason(
+    busy: Project, arguments: list[str], word: str
+) -> None:
     assert busy.id == "1"
     assert word in failed("webhooks", *arguments)
