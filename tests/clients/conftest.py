@@ -29,8 +29,8 @@ __all__ = [
     "team",
 ]
 
-# The SDKs come first: a debugger in a Node.js program loses local variables while the release
-# before is built, by test_upgrade near the end. Then what takes longest, so that no process waits.
+# The SDKs come first: a debugger in a Node.js program loses local variables while the previous
+# release is built, by test_upgrade near the end. Then what takes longest, so no process waits.
 FIRST = (
     "sdks",
     "uploads",

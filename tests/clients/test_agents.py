@@ -21,7 +21,7 @@ PROGRAMS = ROOT / "tests" / "clients" / "agents"
 
 
 def connections(environment: str, program: str, url: str, *each: Any) -> list[dict[str, Any]]:
-    """Return what a program says of its connections."""
+    """Return what a program prints about its connections."""
     ended = subprocess.run(
         [ROOT / f".venv-{environment}" / "bin" / "python", PROGRAMS / program, url],
         input=json.dumps(each),
@@ -75,11 +75,11 @@ def test_the_official_client_reads_issues_and_resolves_them(
     assert (reading["version"], reading["server"]) == (version, "errata")
     assert all(reading["read_only"].values())
     assert not writing["read_only"]["resolve_issue"]
-    *answers, refused = reading["answers"]
-    assert [failed for failed, _ in answers] == [False] * 4
-    assert "E: no order for [withheld]" in answers[1][1]
+    *results, refused = reading["results"]
+    assert [failed for failed, _ in results] == [False] * 4
+    assert "E: no order for [withheld]" in results[1][1]
     assert refused[0]
     assert "may only read" in refused[1]
-    ((failed, text),) = writing["answers"]
+    ((failed, text),) = writing["results"]
     assert not failed
     assert "is `resolved` now." in text

@@ -20,7 +20,9 @@ NOISE = bytes(at * at % 251 for at in range(300_000))
 
 
 @pytest.mark.parametrize("program", ["node/attachments.mjs", "python/attachments.py"])
-def test_files_are_with_their_event_until_its_end(stack: LocalStack, program: str) -> None:
+def test_files_of_an_sdk_are_stored_with_their_event_until_it_expires(
+    stack: LocalStack, program: str
+) -> None:
     shop = reporting(stack)
     attachments.change(shop.id, True)
     run(program, shop.dsn)
@@ -42,7 +44,7 @@ def test_files_are_with_their_event_until_its_end(stack: LocalStack, program: st
     assert json.loads(files[0]) == {"number": 17}
     assert files[1] == NOISE
 
-    # As when it expires.
+    # Delete the row, as its expiry does.
     store.delete_row(shop.id, event["event_id"])
     prefix = f"attachments/{shop.id}/"
     bucket = settings().maps_bucket

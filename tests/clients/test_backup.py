@@ -61,11 +61,11 @@ def accepted(stack: LocalStack, project_id: str) -> int:
     return sum(each["accepted"] for each in errata(stack, "stats", project_id))
 
 
-def told(there: Receiver) -> list[str]:
+def received_messages(there: Receiver) -> list[str]:
     return [json.loads(each.body)["issue"]["message"] for each in there.received]
 
 
-def test_a_stack_is_backed_up_and_deleted_and_the_other_goes_on(
+def test_a_backup_is_restored_in_a_second_stack_that_outlives_the_first(
     first: LocalStack, tmp_path: Path
 ) -> None:
     place = str(tmp_path / "backup")
@@ -91,7 +91,7 @@ def test_a_stack_is_backed_up_and_deleted_and_the_other_goes_on(
         send(second, shop["api_key"], "a", "c")
         counted = {"a": 6, "b": 3, "c": 1}
         eventually(lambda: counts(second, shop["id"]), lambda found: found == counted)
-        eventually(lambda: sorted(told(there)), lambda found: found == ["a", "b", "c"])
+        eventually(lambda: sorted(received_messages(there)), lambda found: found == ["a", "b", "c"])
         assert counts(first, shop["id"]) == {"a": 5, "b": 3}
         signed = errata(second, "webhooks", "list", shop["id"])
         assert [each["id"] for each in signed] == [webhook["id"]]
@@ -100,7 +100,9 @@ def test_a_stack_is_backed_up_and_deleted_and_the_other_goes_on(
         send(second, shop["api_key"], "b", "d")
         counted |= {"b": 4, "d": 1}
         eventually(lambda: counts(second, shop["id"]), lambda found: found == counted)
-        eventually(lambda: sorted(told(there)), lambda found: found == ["a", "b", "c", "d"])
+        eventually(
+            lambda: sorted(received_messages(there)), lambda found: found == ["a", "b", "c", "d"]
+        )
     assert accepted(second, shop["id"]) == 12
     assert wrong(second) == []
 

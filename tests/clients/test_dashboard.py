@@ -17,7 +17,7 @@ def test_a_team_sees_finds_and_settles_its_errors(browser: Browser, team: Team) 
     with window(browser) as page:
         page.clock.install()
         sign_in(page, team, f"projects/{team.project_id}/issues")
-        # An empty project tells how to send the first error, and sees it arrive by itself.
+        # An empty project shows how to send the first error, which then appears by itself.
         expect(page.get_by_role("heading", name="No errors yet")).to_be_visible()
         expect(page.get_by_text(team.api_url).first).to_be_visible()
         first = team.send(message="boom", exception_class="ValueError", release="1.0")
@@ -77,14 +77,14 @@ def test_an_issue_is_settled_from_menus_with_the_keyboard(
     event = team.send(message=f"in menus {script}", release="shop@1.10")
     with window(browser, script=script) as page:
         sign_in(page, team, f"projects/{team.project_id}/events/{event}")
-        for keys, told in (
+        for keys, text in (
             (["Enter", "Tab", "Tab", "Enter"], "resolved in the next release after shop@1.10"),
             (["Enter", *["Tab"] * 4, *"2.0", "Enter"], "resolved in 2.0"),
         ):
             page.get_by_label("More ways to resolve").focus()
             for key in keys:
                 page.keyboard.press(key)
-            expect(page.get_by_text(told.partition(" ")[2]).first).to_be_visible()
+            expect(page.get_by_text(text.partition(" ")[2]).first).to_be_visible()
             assert not script or barriers(page) == []  # axe is a script
             page.locator("summary").filter(has_text="Change").press("Enter")
             page.get_by_role("button", name="7 days").press("Enter")
@@ -114,7 +114,7 @@ def test_an_issue_is_settled_from_menus_with_the_keyboard(
         expect(page.locator("blockquote.comment em")).to_have_text("pay")
 
 
-def test_an_issue_is_ignored_until_something_and_assigned_to_others(
+def test_an_issue_is_ignored_until_a_condition_is_met_and_assigned_to_others(
     browser: Browser, team: Team
 ) -> None:
     crew, name = members.create_team("default", secrets.token_hex(4)), secrets.token_hex(4)
@@ -131,10 +131,10 @@ def test_an_issue_is_ignored_until_something_and_assigned_to_others(
         page.get_by_label("Number of users").fill("3")
         page.get_by_label("Number of users").press("Enter")
         expect(page.locator("#status")).to_contain_text("3 more users")
-        for who, told in ((f"{name}@example.com", name), (crew.name, f"to #{crew.name}")):
+        for who, text in ((f"{name}@example.com", name), (crew.name, f"to #{crew.name}")):
             page.locator(".actions summary:has(#assignee)").press("Enter")
             page.get_by_role("button", name=who).press("Enter")
-            expect(page.locator("#feed")).to_contain_text(told)
+            expect(page.locator("#feed")).to_contain_text(text)
         assert barriers(page) == []
 
 
@@ -283,7 +283,7 @@ def test_a_phone_shows_whole_titles_trends_and_users(browser: Browser, team: Tea
         expect(page.locator(".events td").get_by_text("1", exact=True)).to_be_visible()
 
 
-def test_it_works_without_scripts(browser: Browser, team: Team) -> None:
+def test_the_dashboard_works_without_scripts(browser: Browser, team: Team) -> None:
     team.send(message="boom", exception_class="ValueError")
     with window(browser, script=False) as page:
         sign_in(page, team, f"projects/{team.project_id}/issues")

@@ -1,4 +1,4 @@
-"""Every page and every hostile event can be read by everybody: axe in a browser."""
+"""Every page is accessible, also that of a hostile event: axe in a browser."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def report(team: Team) -> list[str]:
     return [team.send(**event) for event in (*map(json.loads, corpus[:6]), HOSTILE_EVENT)]
 
 
-def assert_readable(page: Page, team: Team, pages: dict[str, str]) -> None:
+def assert_accessible(page: Page, team: Team, pages: dict[str, str]) -> None:
     """Open each page once, and look at it on a desk and on a phone."""
     problems: list[str] = []
     for name, path in pages.items():
@@ -54,7 +54,7 @@ def test_light_and_dark_differ_in_colors_only() -> None:
     assert [each.strip() for each in rules] == ["color-scheme: light;", "color-scheme: dark;"]
 
 
-def test_hostile_events_can_be_read_by_everybody(browser: Browser, team: Team) -> None:
+def test_pages_of_hostile_events_are_accessible(browser: Browser, team: Team) -> None:
     below = f"projects/{team.project_id}"
     events = {name: team.send_as_sdk(each) for name, each in HOSTILE_EVENTS.items()}
     with window(browser) as page:
@@ -76,9 +76,7 @@ def go(page: Page, link: Locator) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pages_without_a_session_can_be_read_by_everybody(
-    browser: Browser, team: Team, width: int
-) -> None:
+def test_pages_without_a_session_are_accessible(browser: Browser, team: Team, width: int) -> None:
     problems: list[str] = []
     with window(browser, width=width) as page:
         page.goto(f"{team.url}/sign-in")
@@ -91,9 +89,7 @@ def test_pages_without_a_session_can_be_read_by_everybody(
     assert not problems, "\n".join(problems)
 
 
-def test_pages_of_members_and_settings_can_be_read_by_everybody(
-    browser: Browser, team: Team
-) -> None:
+def test_pages_of_members_and_settings_are_accessible(browser: Browser, team: Team) -> None:
     report(team)
     busy_settings(team)
     there = members.create_team("default", f"frontend team of many people {team.email}").id
@@ -119,10 +115,10 @@ def test_pages_of_members_and_settings_can_be_read_by_everybody(
     with window(browser) as page:
         sign_in(page, team, f"{below}/issues")
         expect(page.locator("tbody tr")).to_have_count(7)
-        assert_readable(page, team, pages)
+        assert_accessible(page, team, pages)
 
 
-def test_pages_of_a_project_can_be_read_by_everybody(browser: Browser, team: Team) -> None:
+def test_pages_of_a_project_are_accessible(browser: Browser, team: Team) -> None:
     ids = report(team)
     has_maps(team)
     watched(team.project_id, failing=True, issue_id="a" * 32)
@@ -154,13 +150,11 @@ def test_pages_of_a_project_can_be_read_by_everybody(browser: Browser, team: Tea
     with window(browser) as page:
         sign_in(page, team, f"{below}/issues")
         expect(page.locator("tbody tr")).to_have_count(7)
-        assert_readable(page, team, pages)
+        assert_accessible(page, team, pages)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pages_of_an_issue_can_be_read_by_everybody(
-    browser: Browser, team: Team, width: int
-) -> None:
+def test_pages_of_an_issue_are_accessible(browser: Browser, team: Team, width: int) -> None:
     report(team)
     below = f"projects/{team.project_id}"
     problems: list[str] = []

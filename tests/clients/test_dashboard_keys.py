@@ -1,4 +1,4 @@
-"""The list under the hands: keys, and changes of many issues, with scripts and without."""
+"""The list of issues: keyboard shortcuts, and bulk changes, with scripts and without."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.support.deployed import eventually
 from tests.support.team import WIDTHS, Team, look, sign_in
 
 
-def listed(page: Page, team: Team, number: int) -> None:
+def open_list(page: Page, team: Team, number: int) -> None:
     """Send errors, and open the list when it has them all."""
     for n in range(number):
         team.send(message=f"boom {n}", fingerprint=f"{n}")
@@ -19,7 +19,7 @@ def listed(page: Page, team: Team, number: int) -> None:
 
 def test_keys_move_select_and_change_issues(browser: Browser, team: Team) -> None:
     with window(browser) as page:
-        listed(page, team, 3)
+        open_list(page, team, 3)
         at = page.locator("tr.at")
         press = page.keyboard.press
         press("e")  # no issue is selected
@@ -56,7 +56,7 @@ def test_keys_move_select_and_change_issues(browser: Browser, team: Team) -> Non
         press("e")
         expect(page.locator("#changed")).to_contain_text("1 issue resolved.")
         expect(page.locator("tbody tr")).to_have_count(2)
-        # One goes on where one was.
+        # The position in the list stays the same.
         expect(page.locator("tbody tr").nth(1)).to_have_class("at")
         page.get_by_role("button", name="Undo").click()
         expect(page.locator("#changed")).to_contain_text("1 issue restored.")
@@ -80,10 +80,12 @@ def test_keys_move_select_and_change_issues(browser: Browser, team: Team) -> Non
         expect(page.locator("#status")).to_have_text("ignored")
 
 
-def test_a_selection_stays_and_a_page_is_selected_at_once(browser: Browser, team: Team) -> None:
+def test_a_selection_stops_refreshes_and_a_page_is_selected_at_once(
+    browser: Browser, team: Team
+) -> None:
     with window(browser) as page:
         page.clock.install()
-        listed(page, team, 2)
+        open_list(page, team, 2)
         page.get_by_role("radiogroup", name="Chart").get_by_text("14 d").click()
         expect(page.locator(".spark .days").first).to_be_visible()
         page.get_by_label("Select all issues on this page").check()
@@ -100,7 +102,7 @@ def test_a_selection_stays_and_a_page_is_selected_at_once(browser: Browser, team
 
 def test_many_issues_are_changed_without_scripts_on_a_phone(browser: Browser, team: Team) -> None:
     with window(browser) as page:
-        listed(page, team, 3)
+        open_list(page, team, 3)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             page.locator("[name=issue]").first.check()

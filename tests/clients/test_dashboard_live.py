@@ -1,4 +1,4 @@
-"""The list of issues that refreshes itself: how it behaves under the reader, and when it fails."""
+"""Pages that refresh themselves: what a reader sees meanwhile, and when a refresh fails."""
 
 import re
 from datetime import datetime
@@ -14,8 +14,8 @@ from tests.support.team import Team, sign_in
 ZURICH = ZoneInfo("Europe/Zurich")
 
 
-def opened(page: Page, team: Team, message: str = "boom") -> None:
-    """The list, with one issue and a clock that the test moves."""
+def open_list(page: Page, team: Team, message: str = "boom") -> None:
+    """Open the list, with one issue and a clock that the test moves."""
     team.send(message=message)
     page.clock.install()
     sign_in(page, team, f"projects/{team.project_id}/issues")
@@ -37,7 +37,7 @@ def opened(page: Page, team: Team, message: str = "boom") -> None:
         (404, "text/html", "<main><h1>Not found</h1></main>"),
     ],
 )
-def test_a_refresh_that_fails_leaves_the_list_and_the_next_one_goes_on(
+def test_a_failed_refresh_keeps_the_list_and_the_next_one_updates_it(
     browser: Browser, team: Team, status: int, kind: str, body: str
 ) -> None:
     def fail(route: Route) -> None:
@@ -47,7 +47,7 @@ def test_a_refresh_that_fails_leaves_the_list_and_the_next_one_goes_on(
             route.fallback()
 
     with window(browser, expected=(status,)) as page:
-        opened(page, team)
+        open_list(page, team)
         page.route("**/issues*", fail)
         polled(page)
         expect(page.get_by_role("link", name="boom")).to_be_visible()
@@ -57,9 +57,9 @@ def test_a_refresh_that_fails_leaves_the_list_and_the_next_one_goes_on(
         poll_until(page, page.get_by_role("link", name="and another"))
 
 
-def test_a_session_that_ended_asks_to_sign_in_and_leads_back(browser: Browser, team: Team) -> None:
+def test_an_ended_session_leads_to_the_sign_in_and_back(browser: Browser, team: Team) -> None:
     with window(browser, expected=(401,)) as page:
-        opened(page, team)
+        open_list(page, team)
         page.context.clear_cookies()
         page.clock.run_for(POLL_MS)
         expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -70,7 +70,7 @@ def test_a_session_that_ended_asks_to_sign_in_and_leads_back(browser: Browser, t
         expect(page.get_by_role("link", name="boom")).to_be_visible()
 
 
-def test_what_somebody_has_opened_stays_open(browser: Browser, team: Team) -> None:
+def test_an_open_fold_stays_open_after_a_refresh(browser: Browser, team: Team) -> None:
     with window(browser) as page:
         page.clock.install()
         sign_in(page, team, f"projects/{team.project_id}/issues")
@@ -82,9 +82,11 @@ def test_what_somebody_has_opened_stays_open(browser: Browser, team: Team) -> No
         expect(program).to_be_visible()
 
 
-def test_rows_stand_still_under_the_pointer_and_the_focus(browser: Browser, team: Team) -> None:
+def test_the_list_does_not_refresh_while_a_row_has_the_pointer_or_the_focus(
+    browser: Browser, team: Team
+) -> None:
     with window(browser) as page:
-        opened(page, team)
+        open_list(page, team)
         asked: list[str] = []
         page.on(
             "request",
@@ -101,7 +103,7 @@ def test_rows_stand_still_under_the_pointer_and_the_focus(browser: Browser, team
         page.get_by_role("combobox", name="Search issues").fill("half a w")
         page.evaluate("document.body.style.minHeight = '3000px'; scrollTo(0, 400)")
         polled(page)
-        # What is being typed, and where the page is scrolled to, stays as it is.
+        # A refresh keeps the text that is being typed and the scroll position.
         assert page.get_by_role("combobox", name="Search issues").input_value() == "half a w"
         assert page.evaluate("scrollY") == 400
 
@@ -114,7 +116,7 @@ def kept(page: Page) -> str:
     return page.locator("#tags header p").first.inner_text()
 
 
-def test_an_issue_refreshes_around_the_event_that_somebody_reads(
+def test_an_issue_refreshes_without_changing_the_event_that_is_shown(
     browser: Browser, team: Team
 ) -> None:
     trace = "Error: boom\n" + "\n".join(f"  at f{n} (/app/x{n}.js:{n}:2)" for n in range(1, 60))
@@ -168,7 +170,7 @@ def test_an_issue_refreshes_around_the_event_that_somebody_reads(
         assert barriers(page) == []
 
 
-def test_a_hidden_page_asks_nothing(browser: Browser, team: Team) -> None:
+def test_a_hidden_page_sends_no_requests(browser: Browser, team: Team) -> None:
     event = team.send(message="boom")
     with window(browser) as page:
         sign_in(page, team, f"projects/{team.project_id}/events/{event}")
@@ -188,11 +190,11 @@ def test_a_hidden_page_asks_nothing(browser: Browser, team: Team) -> None:
             )
 
 
-def test_times_are_the_reader_s_own_on_hover_after_a_refresh_too(
+def test_times_have_the_reader_s_time_zone_on_hover_also_after_a_refresh(
     browser: Browser, team: Team
 ) -> None:
     with window(browser) as page:
-        opened(page, team)
+        open_list(page, team)
         seen = page.locator("tbody time").last
         zone = page.evaluate(
             "new Date().toLocaleString(undefined, {timeStyle: 'long'}).split(' ').pop()"

@@ -9,7 +9,7 @@ from tests.support.team import Team, sign_in
 EVIL = '"><img src=x onerror=alert(1)>'
 
 
-def counted(page: Page, number: int) -> None:
+def wait_for_issues(page: Page, number: int) -> None:
     """Wait until the list has so many issues."""
     eventually(lambda: page.reload() and page.locator("tbody a").count(), lambda n: n == number)
 
@@ -20,7 +20,7 @@ def test_a_search_is_written_with_suggestions(browser: Browser, team: Team) -> N
     for scheme, width in (("light", 1280), ("dark", 390)):
         with window(browser, scheme=scheme, width=width) as page:
             sign_in(page, team, f"projects/{team.project_id}/issues")
-            counted(page, 2)
+            wait_for_issues(page, 2)
             box = page.get_by_role("combobox", name="Search issues")
             options = page.get_by_role("option")
             box.fill("")
@@ -63,7 +63,7 @@ def test_the_scope_is_switched(browser: Browser, team: Team) -> None:
     for script in (True, False):
         with window(browser, script=script, width=390) as page:
             sign_in(page, team, f"projects/{team.project_id}/issues")
-            counted(page, 2)
+            wait_for_issues(page, 2)
             page.locator(".switchers summary").click()
             page.get_by_role("button", name="staging").click()
             expect(page.get_by_role("link", name="boom")).to_have_count(0)

@@ -25,10 +25,10 @@ def test_signing_out_ends_the_tokens_that_the_session_had(browser: Browser, team
     with window(browser) as page:
         sign_in(page, team, "projects")
         expect(page.get_by_role("heading", name="Projects")).to_be_visible()
-        (held,) = [
+        (cookie,) = [
             each["value"] for each in page.context.cookies() if each["name"] == SESSION_COOKIE
         ]
-        user, _, secret = held.partition(".")
+        user, _, secret = cookie.partition(".")
         session = sessions.open_page(secret, user).session
         assert session
         assert cognito.refresh(session.refresh_token, session.client).id
@@ -38,7 +38,7 @@ def test_signing_out_ends_the_tokens_that_the_session_had(browser: Browser, team
         cognito.refresh(session.refresh_token, session.client)
 
 
-def test_a_key_is_made_in_the_settings_and_shown_once(browser: Browser, team: Team) -> None:
+def test_a_key_is_created_in_the_settings_and_shown_once(browser: Browser, team: Team) -> None:
     with window(browser) as page:
         sign_in(page, team, f"projects/{team.project_id}/settings")
         page.get_by_label("Label").fill("web")
@@ -48,13 +48,13 @@ def test_a_key_is_made_in_the_settings_and_shown_once(browser: Browser, team: Te
         page.goto(f"{team.url}/projects/{team.project_id}/settings")
         expect(page.get_by_text("web", exact=True)).to_be_visible()
         assert key not in page.content()
-    answer = requests.post(
+    response = requests.post(
         f"{team.api_url}/api/ingest", json={"api_key": key, "message": "hello"}, timeout=60
     )
-    assert answer.status_code == 202
+    assert response.status_code == 202
 
 
-def test_a_project_of_another_team_is_not_there(browser: Browser, team: Team) -> None:
+def test_a_project_of_another_team_is_404(browser: Browser, team: Team) -> None:
     email, password = f"{secrets.token_hex(4)}@example.com", secrets.token_urlsafe(12)
     members.add("default", email, "member", password=password)
     event = team.send(message="secret of a team")
@@ -69,7 +69,7 @@ def test_a_project_of_another_team_is_not_there(browser: Browser, team: Team) ->
         assert "secret of a team" not in page.content()
 
 
-def test_an_owner_manages_the_project_with_no_more_than_the_function_may(
+def test_an_owner_manages_the_project_with_the_permissions_of_the_function(
     browser: Browser, team: Team, stack: LocalStack
 ) -> None:
     settings = f"{team.url}/projects/{team.project_id}/settings"
@@ -142,9 +142,9 @@ def test_an_owner_manages_the_organization(browser: Browser, team: Team) -> None
 
 
 def totp(secret: str, step: int) -> str:
-    """Return the code of an authenticator app (RFC 6238). Cognito takes each only once.
+    """Return the code of an authenticator app (RFC 6238). Cognito accepts each only once.
 
-    `step`: 0 or 1. A code of 1 is of the next half minute, which Cognito takes, too.
+    `step`: 0 or 1. A code of 1 is of the next half minute, which Cognito also accepts.
     """
     count = int(time.time()) // 30 + step
     digest = hmac.digest(base64.b32decode(secret), count.to_bytes(8, "big"), "sha1")
@@ -152,7 +152,7 @@ def totp(secret: str, step: int) -> str:
     return f"{(int.from_bytes(digest[at : at + 4], 'big') & 0x7FFFFFFF) % 10**6:06d}"
 
 
-def test_a_second_factor_is_set_up_and_asked_for(browser: Browser, team: Team) -> None:
+def test_a_second_factor_is_set_up_and_required_to_sign_in(browser: Browser, team: Team) -> None:
     with window(browser) as page:
         sign_in(page, team, "account/second-factor")
         page.get_by_label("Password").fill(team.password)
@@ -173,7 +173,7 @@ def test_a_second_factor_is_set_up_and_asked_for(browser: Browser, team: Team) -
         expect(page.get_by_role("heading", name="Accepted")).to_be_visible()
 
 
-def test_what_was_typed_survives_the_end_of_the_session(browser: Browser, team: Team) -> None:
+def test_typed_text_survives_the_end_of_the_session(browser: Browser, team: Team) -> None:
     with window(browser, script=False) as page:
         sign_in(page, team, f"projects/{team.project_id}/settings")
         page.get_by_label("Name", exact=True).fill("Typed with care")

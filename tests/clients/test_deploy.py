@@ -61,20 +61,20 @@ def session(aws: dict[str, str]) -> Any:
     )
 
 
-def test_settings_survive_deployments_from_here_and_from_elsewhere(
+def test_settings_survive_deployments_with_and_without_their_record(
     aws: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws["AWS_ENDPOINT_URL"])
     here, elsewhere = tmp_path / "here.json", tmp_path / "elsewhere.json"
 
-    said = deploy(aws, here, "--set", f"RetentionDays=90 {PROCESSOR}")
-    assert "A new stack, with these settings:\n  RetentionDays = 90" in said
-    said = deploy(aws, elsewhere, "--set", "LogRetentionDays=30")
-    assert "Set in the stack, and kept:" in said
-    assert "RetentionDays = 90" in said
-    said = deploy(aws, here, "--set", "RetentionDays=")
-    assert "LogRetentionDays = 30" in said
-    assert "RetentionDays: 90 → 30" in said
+    output = deploy(aws, here, "--set", f"RetentionDays=90 {PROCESSOR}")
+    assert "A new stack, with these settings:\n  RetentionDays = 90" in output
+    output = deploy(aws, elsewhere, "--set", "LogRetentionDays=30")
+    assert "Set in the stack, and kept:" in output
+    assert "RetentionDays = 90" in output
+    output = deploy(aws, here, "--set", "RetentionDays=")
+    assert "LogRetentionDays = 30" in output
+    assert "RetentionDays: 90 → 30" in output
 
     found = stack_parameters(session(aws), "errata")
     assert found

@@ -31,13 +31,13 @@ def errata(stack: LocalStack, *arguments: str) -> str:
     return ran.stdout
 
 
-def test_a_stack_that_was_just_deployed_is_well_and_stays_as_it_is(stack: LocalStack) -> None:
+def test_a_new_stack_passes_all_checks_and_is_not_changed(stack: LocalStack) -> None:
     gateway = stack.client("apigateway")
     plans = gateway.get_usage_plans()["items"]
     shown = errata(stack, "doctor").splitlines()
     assert shown[0].startswith("ok     stack: CREATE_COMPLETE")
     assert shown[-1] == "All is well."
-    # What the checks with requests have made is gone.
+    # Everything that the checks with requests have created is deleted.
     projects = json.loads(errata(stack, "projects", "list", "--json"))
     assert [each["name"] for each in projects] == ["shop"]
     pool = stack.outputs["UserPoolId"]
@@ -130,7 +130,7 @@ def back_up(stack: LocalStack, *, enabled: bool) -> None:
 
 type Change = Callable[[LocalStack], object]
 
-# How to break and to mend it, the check that finds it, and a part of the remedy.
+# How to break and repair it, the check that finds it, and a part of the remedy.
 BREAKAGES: dict[str, tuple[Change, Change, str, str]] = {
     "trigger": (
         lambda stack: enable(stack, enabled=False),
@@ -185,27 +185,27 @@ BREAKAGES: dict[str, tuple[Change, Change, str, str]] = {
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
-def test_what_is_broken_is_named_with_its_remedy(stack: LocalStack, breakage: str) -> None:
-    break_, mend, name, remedy = BREAKAGES[breakage]
+def test_each_breakage_is_found_with_its_remedy(stack: LocalStack, breakage: str) -> None:
+    break_, repair, name, remedy = BREAKAGES[breakage]
     break_(stack)
     (found,) = wrong(stack, "--read-only")
     assert found["name"] == name
     assert remedy in found["remedy"]
-    # The next test wants no other check to be wrong.
-    mend(stack)
+    # In the next test, no other check may be wrong.
+    repair(stack)
 
 
-def test_what_is_mended_is_well(stack: LocalStack) -> None:
+def test_after_all_repairs_no_check_is_wrong(stack: LocalStack) -> None:
     assert wrong(stack, "--read-only") == []
 
 
-def forget_words(stack: LocalStack) -> None:
+def delete_gateway_response(stack: LocalStack) -> None:
     gateway, api = stack.client("apigateway"), stack.outputs["ApiId"]
     gateway.delete_gateway_response(restApiId=api, responseType="MISSING_AUTHENTICATION_TOKEN")
     gateway.create_deployment(restApiId=api, stageName="v1")
 
 
-def learn_words(stack: LocalStack) -> None:
+def restore_gateway_response(stack: LocalStack) -> None:
     text = '{"message":"No such route.","ok":false,"error":"No such route."}'
     gateway, api = stack.client("apigateway"), stack.outputs["ApiId"]
     gateway.put_gateway_response(
@@ -226,7 +226,12 @@ def set_variable(stack: LocalStack, function: str, name: str, value: str) -> Non
 
 # Only requests find these. They may break several checks: the first one is named here.
 BROKEN_FOR_CLIENTS: dict[str, tuple[Change, Change, str, str]] = {
-    "gateway response": (forget_words, learn_words, "routes", "create-deployment"),
+    "gateway response": (
+        delete_gateway_response,
+        restore_gateway_response,
+        "routes",
+        "create-deployment",
+    ),
     "table of ingest": (
         lambda stack: set_variable(stack, "IngestFunction", "EVENTS_TABLE", "another"),
         lambda stack: set_variable(
@@ -253,19 +258,19 @@ BROKEN_FOR_CLIENTS: dict[str, tuple[Change, Change, str, str]] = {
 
 
 @pytest.mark.parametrize("breakage", BROKEN_FOR_CLIENTS)
-def test_what_clients_would_notice_is_named_with_its_remedy(
+def test_each_breakage_for_clients_is_found_with_its_remedy(
     stack: LocalStack, breakage: str
 ) -> None:
-    break_, mend, name, remedy = BROKEN_FOR_CLIENTS[breakage]
+    break_, repair, name, remedy = BROKEN_FOR_CLIENTS[breakage]
     break_(stack)
     found = wrong(stack)
-    mend(stack)
+    repair(stack)
     assert found[0]["name"] == name
     assert remedy in found[0]["remedy"]
 
 
-def test_a_check_that_aws_refuses_is_wrong_and_hides_no_other(stack: LocalStack) -> None:
-    # No Lambda at this address; all other services answer.
+def test_a_check_that_cannot_reach_aws_is_wrong_and_does_not_hide_others(stack: LocalStack) -> None:
+    # No Lambda at this address. All other services respond.
     environment = {**stack.environment, "AWS_ENDPOINT_URL_LAMBDA": "http://127.0.0.1:1"}
     ran = subprocess.run(
         [BIN / "errata", "doctor", "--json", "--read-only", "--stack", stack.stack_name],
@@ -280,13 +285,13 @@ def test_a_check_that_aws_refuses_is_wrong_and_hides_no_other(stack: LocalStack)
     assert found["triggers"]["detail"].startswith("Not checked: ")
 
 
-def test_an_api_that_does_not_respond_is_asked_once(stack: LocalStack) -> None:
+def test_an_api_that_does_not_respond_is_reported_once(stack: LocalStack) -> None:
     found = wrong(stack, "--url", "http://127.0.0.1:1")
     assert [each["name"] for each in found] == ["routes"]
     assert "No response from http://127.0.0.1:1/" in found[0]["detail"]
 
 
-def not_ignored() -> None:
+def restore_sigint() -> None:
     """Let a process be interrupted, even if the tests run in the background of a shell."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -295,7 +300,7 @@ def test_ctrl_c_deletes_the_temporary_project(stack: LocalStack, tmp_path: Path)
     write_local(tmp_path, stack)
     command = [str(BIN / "errata"), "doctor", "--local"]
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, preexec_fn=not_ignored
+        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, preexec_fn=restore_sigint
     ) as running:
         assert running.stdout
         assert any(line.startswith("ok     ingest") for line in running.stdout)
@@ -306,7 +311,7 @@ def test_ctrl_c_deletes_the_temporary_project(stack: LocalStack, tmp_path: Path)
     assert [each["name"] for each in projects] == ["shop"]
 
 
-def test_a_second_deployment_with_other_parameters_is_well(stack: LocalStack) -> None:
+def test_all_checks_pass_after_a_deployment_with_other_parameters(stack: LocalStack) -> None:
     stack.update({"RetentionDays": "90", "LegacyRead": "off", "LogLevel": "INFO"})
     assert stack.outputs["RetentionDays"] == "90"
     found = {each["name"]: each for each in doctor(stack)}

@@ -27,7 +27,7 @@ def shop(stack: LocalStack) -> tuple[str, str]:
     return created.project.id, dsn
 
 
-def ended(project_id: str, slug: str, runs: int) -> Monitor:
+def wait_for_runs(project_id: str, slug: str, runs: int) -> Monitor:
     """Return a monitor once both check-ins of so many runs are there. They come in any order."""
 
     def look() -> list[Monitor]:
@@ -46,7 +46,9 @@ def titles(errata: str, project_id: str, status: str) -> set[str]:
 
 
 @pytest.mark.parametrize("version", ["2.58.6", "3.8.0"])
-def test_sentry_cli_monitors_run(errata: str, shop: tuple[str, str], version: str) -> None:
+def test_sentry_cli_reports_the_runs_of_a_monitor(
+    errata: str, shop: tuple[str, str], version: str
+) -> None:
     project_id, dsn = shop
 
     def job(code: int) -> None:
@@ -67,7 +69,7 @@ def test_sentry_cli_monitors_run(errata: str, shop: tuple[str, str], version: st
         assert not ran.stderr, ran.stderr
 
     job(3)
-    failed = ended(project_id, "nightly", 1)
+    failed = wait_for_runs(project_id, "nightly", 1)
     assert failed.environment == "staging"
     assert failed.config == MonitorConfig(
         crontab="0 3 * * *", timezone="Europe/Berlin", margin=5, max_runtime=20
@@ -79,22 +81,25 @@ def test_sentry_cli_monitors_run(errata: str, shop: tuple[str, str], version: st
         lambda: titles(errata, project_id, "open"), lambda found: found == {"nightly: failed run"}
     )
     job(0)
-    assert [each.status for each in ended(project_id, "nightly", 2).runs] == ["error", "ok"]
+    assert [each.status for each in wait_for_runs(project_id, "nightly", 2).runs] == ["error", "ok"]
     eventually(
         lambda: titles(errata, project_id, "resolved"),
         lambda found: found == {"nightly: failed run"},
     )
 
 
-def test_the_python_sdk_s_monitor(errata: str, shop: tuple[str, str]) -> None:
+def test_the_python_sdk_reports_the_runs_of_a_monitor(errata: str, shop: tuple[str, str]) -> None:
     project_id, dsn = shop
     assert run("python/monitored.py", dsn) == "works\n"
-    good = ended(project_id, "python-job", 1)
+    good = wait_for_runs(project_id, "python-job", 1)
     assert (good.runs[0].status, good.runs[0].release) == ("ok", "shop@1.2.3")
     assert good.config
     assert good.config.schedule == "every 2 hours"
     run("python/monitored.py", dsn, "stock is low")
-    assert [each.status for each in ended(project_id, "python-job", 2).runs] == ["ok", "error"]
+    assert [each.status for each in wait_for_runs(project_id, "python-job", 2).runs] == [
+        "ok",
+        "error",
+    ]
     # The exception itself is an event, too.
     wanted = {"python-job: failed run", "RuntimeError: stock is low"}
     eventually(lambda: titles(errata, project_id, "open"), lambda found: found == wanted)

@@ -47,7 +47,7 @@ def test_an_exception_in_a_span_and_in_a_log_record_is_one_event(
         (logged,) = [event for event in found if not event["exception_class"]]
         assert (logged["message"], logged["level"]) == ("stock of LMP-0417 is -1", "error")
     (event,) = [event for event in found if event["exception_class"]]
-    _is_in_its_place(event, program)
+    _assert_fields(event, program)
 
 
 @pytest.mark.parametrize("program", ["python/logs.py", "node/logs.mjs"])
@@ -63,7 +63,7 @@ def test_an_error_in_the_logs_of_an_sdk_is_an_event_if_the_project_wants_it(
     assert event["logentry"]["message"].startswith("stock of {") or "%s" in str(event["logentry"])
 
 
-def _is_in_its_place(event: dict[str, Any], program: str) -> None:
+def _assert_fields(event: dict[str, Any], program: str) -> None:
     assert (event["exception_class"], event["message"]) == ("NoPriceError", "no price for RUG-7720")
     assert (event["release"], event["environment"]) == ("1.2.3", "staging")
     assert (event["server_name"], event["tags"]["service.name"]) == ("web-1", "shop")

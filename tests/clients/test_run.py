@@ -1,4 +1,4 @@
-"""`make run`, as a newcomer meets it, in a checkout of its own."""
+"""`make run`, as a new developer uses it, in a checkout of its own."""
 
 import contextlib
 import json
@@ -50,16 +50,16 @@ class Running:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.said = ""
+        self.output = ""
         assert self.process.stdout
         for line in self.process.stdout:
-            self.said += line
+            self.output += line
             if "Ctrl-C" in line:
                 break
 
     @property
     def local(self) -> dict[str, Any]:
-        """What .errata/local.json says."""
+        """The content of .errata/local.json."""
         found: dict[str, Any] = json.loads((self.checkout / ".errata/local.json").read_text())
         return found
 
@@ -72,15 +72,15 @@ class Running:
         return json.loads(response.stdout)
 
     def stop(self) -> int:
-        """Ctrl-C."""
+        """Press Ctrl-C. Return the exit status."""
         self.process.send_signal(signal.SIGINT)
         rest, _ = self.process.communicate(timeout=60)
-        self.said += rest
+        self.output += rest
         return self.process.returncode
 
 
 def signs_in(running: Running) -> bool:
-    """Whether Cognito takes the demo login, who owns the default organization."""
+    """Return whether Cognito accepts the demo login, who owns the default organization."""
     local = running.local
     key = local["aws_credentials"]
     aws = {
@@ -122,9 +122,11 @@ def port() -> int:
 def test_the_pasted_command_leads_to_an_issue(checkout: Path, port: int) -> None:
     running = Running(checkout, port, "--fresh")
     try:
-        command = running.said[running.said.index("  curl") : running.said.index("Press Ctrl-C")]
+        command = running.output[
+            running.output.index("  curl") : running.output.index("Press Ctrl-C")
+        ]
         assert running.local["project"]["api_key"] in command
-        assert running.local["project"]["dsn"] in running.said
+        assert running.local["project"]["dsn"] in running.output
         subprocess.run(["bash", "-c", command], check=True, capture_output=True, timeout=60)
         until = time.monotonic() + 60
         while not (found := running.errata("issues", "list", running.local["project"]["id"])):
@@ -135,14 +137,14 @@ def test_the_pasted_command_leads_to_an_issue(checkout: Path, port: int) -> None
             "aws_credentials", "stack", "project", "login",
         }  # fmt: skip
         assert running.local["dashboard_url"] == running.local["api_url"] + "/dashboard"
-        assert running.local["dashboard_url"] in running.said
-        assert running.local["login"]["password"] in running.said
+        assert running.local["dashboard_url"] in running.output
+        assert running.local["login"]["password"] in running.output
         assert signs_in(running)
         assert (checkout / ".errata/local.json").stat().st_mode & 0o077 == 0
     finally:
         code = running.stop()
     assert code == 0
-    assert "Traceback" not in running.said
+    assert "Traceback" not in running.output
 
 
 def test_a_second_start_keeps_the_data_and_the_key(checkout: Path, port: int) -> None:
@@ -165,13 +167,13 @@ def test_a_second_start_keeps_the_data_and_the_key(checkout: Path, port: int) ->
         until = time.monotonic() + 60
         while len(running.errata("issues", "list", project_id)) < 2:
             assert time.monotonic() < until
-        assert not re.search(r"^Deploying", running.said, re.MULTILINE)
+        assert not re.search(r"^Deploying", running.output, re.MULTILINE)
     finally:
         code = running.stop()
     assert code == 0
 
 
-def test_a_taken_port_is_one_clear_line(checkout: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line(checkout: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         number = taken.getsockname()[1]
         response = subprocess.run(

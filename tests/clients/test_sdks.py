@@ -88,7 +88,7 @@ def page(stack: LocalStack) -> Callable[[Reporting, Event], str]:
         ("ruby/app/shop.rb", (), 2, reported.of_rack),
     ],
 )
-def test_what_a_program_reports_stands_in_its_place(
+def test_errors_of_a_program_are_read_and_shown_with_all_fields(
     shop: Reporting,
     page: Callable[[Reporting, Event], str],
     program: str,
@@ -113,7 +113,7 @@ def test_what_a_program_reports_stands_in_its_place(
         ("browser/raven.html", "share", "return `${payer.name}"),
     ],
 )
-def test_what_an_sdk_without_envelopes_reports_stands_in_its_place(
+def test_errors_of_an_sdk_without_envelopes_are_read_and_shown(
     shop: Reporting,
     page: Callable[[Reporting, Event], str],
     program: str,
@@ -156,7 +156,7 @@ def test_a_program_of_the_set_up_page_reports_its_error(
     assert reported.handled(event) is False
 
 
-def test_what_a_page_reports_from_another_origin_stands_in_its_place(
+def test_errors_of_a_page_on_another_origin_are_read_and_shown(
     shop: Reporting, page: Callable[[Reporting, Event], str]
 ) -> None:
     origin = browse(shop.dsn)
@@ -168,7 +168,7 @@ def test_what_a_page_reports_from_another_origin_stands_in_its_place(
 
 
 @pytest.mark.parametrize("program", ["python/tracing.py", "node/tracing.mjs"])
-def test_an_sdk_stops_sending_what_is_not_stored(
+def test_an_sdk_stops_sending_items_that_are_not_stored(
     stack: LocalStack, shop: Reporting, program: str
 ) -> None:
     with capture(upstream=stack.sdk_url) as between:
@@ -176,7 +176,7 @@ def test_an_sdk_stops_sending_what_is_not_stored(
     kinds = Counter(
         header["type"] for sent in between.posts() for header, _ in split(sent.envelope)[1]
     )
-    # The response to the first transaction says that there is no use for more. The SDK then reports
+    # The response to the first transaction says that they are not stored. The SDK then reports
     # once how many it has dropped.
     assert kinds["event"] == len(shop.events()) == 1
     assert 1 <= kinds["transaction"] + kinds["span"] <= 2
@@ -200,9 +200,9 @@ def test_a_reached_quota_makes_an_sdk_back_off(stack: LocalStack, program: str) 
     ]
     assert Counter(statuses)[200] == 5
     assert set(statuses) == {200, 429}
-    # Of the 55 that were too many it sent one.
+    # It sent only one of the 55 events over the quota.
     assert Counter(statuses)[429] == 1
-    # What the SDK has thrown away itself it says, and is heard. Node's reports sessions apart.
+    # The SDK's report of what it has dropped is accepted. Node's SDK reports sessions separately.
     reports = [each.status for each in between.posts() if b'"client_report"' in each.envelope]
     assert reports in ([200], [200, 200])
     assert len(shop.events()) == 5

@@ -90,10 +90,10 @@ def test_a_page_reports_its_error(stack: LocalStack, project: Created, tmp_path:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder and keeps silent about it."""
+    """Serves a folder without logging."""
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def only_event(project_id: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Compiled maps say what another implementation says, position by position, on real maps."""
+"""Compiled real maps give the same positions as another implementation does."""
 
 import json
 import subprocess
@@ -62,7 +62,7 @@ def positions(source_map: SourceMap) -> list[tuple[int, int]]:
     return sorted(found[::step])
 
 
-def by_us(content: bytes, asked: list[tuple[int, int]]) -> list[Found]:
+def by_errata(content: bytes, asked: list[tuple[int, int]]) -> list[Found]:
     head = compiled.read_head(content)
     found: list[Found] = []
     for line, column in asked:
@@ -76,7 +76,7 @@ def by_us(content: bytes, asked: list[tuple[int, int]]) -> list[Found]:
     return found
 
 
-def by_others(path: str, asked: list[tuple[int, int]]) -> list[Any]:
+def by_other_library(path: str, asked: list[tuple[int, int]]) -> list[Any]:
     given = json.dumps({"map": path, "positions": asked})
     ended = subprocess.run(
         ["node", "node/trace.mjs"],
@@ -92,13 +92,13 @@ def by_others(path: str, asked: list[tuple[int, int]]) -> list[Any]:
 
 
 @pytest.mark.parametrize("name", MAPS)
-def test_a_real_map_is_read_like_others_read_it(name: str) -> None:
+def test_a_compiled_map_gives_the_same_positions_as_another_library(name: str) -> None:
     path = SDKS / "node_modules" / name
     source_map = parse_map(path.read_bytes())
     asked = positions(source_map)
     assert len(asked) > 1_000
     content = compile_map(source_map).content
-    assert by_us(content, asked) == by_others(str(path), asked)
+    assert by_errata(content, asked) == by_other_library(str(path), asked)
 
 
 LARGE = 22_000_000
@@ -120,8 +120,8 @@ print(time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 
 """
 
 
-def joined(most: int) -> bytes:
-    """Real maps in one of about `most` bytes, as of a minified file, which has one line."""
+def join_maps(most: int) -> bytes:
+    """Join real maps into one of about `most` bytes, as of a minified file, which has one line."""
     sources: list[str] = []
     contents: list[str | None] = []
     names: list[str] = []
@@ -148,7 +148,7 @@ def joined(most: int) -> bytes:
 
 
 def after_all(mappings: str, state: list[int]) -> list[int]:
-    """The state after these mappings."""
+    """Return the state after these mappings."""
     state = list(state)
     for text in mappings.replace(";", ",").split(","):
         for at, number in enumerate(_numbers(text)[1:] if text else ()):
@@ -160,7 +160,7 @@ def test_a_map_of_22_mb_is_compiled_within_the_memory_and_the_time_of_the_functi
     tmp_path: Path,
 ) -> None:
     map_, compiled_map = tmp_path / "app.js.map", tmp_path / "compiled"
-    map_.write_bytes(joined(LARGE))
+    map_.write_bytes(join_maps(LARGE))
     assert map_.stat().st_size > LARGE
     function = of_type("AWS::Lambda::Function", "SourceMaps")["CompileMapsFunction"]
     memory = function["MemorySize"] << 20
@@ -173,4 +173,4 @@ def test_a_map_of_22_mb_is_compiled_within_the_memory_and_the_time_of_the_functi
     assert peak < memory / 2
     asked = positions(parse_map(map_.read_bytes()))
     assert len(asked) > MOST / 2
-    assert by_us(compiled_map.read_bytes(), asked) == by_others(str(map_), asked)
+    assert by_errata(compiled_map.read_bytes(), asked) == by_other_library(str(map_), asked)

@@ -1,7 +1,7 @@
-"""Today's code is deployed over the release before, while clients go on sending.
+"""The current code is deployed over the previous release while clients continue to send.
 
 MiniStack hides some of what AWS does in a second deployment: it replaces functions at once, where
-AWS lets old and new execution environments answer side by side; it does not stop and resume a
+AWS lets old and new execution environments respond side by side; it does not stop and resume a
 stream's trigger; and it accepts what CloudFormation would refuse or replace, which
 `tests/unit/test_template_upgrade.py` compares instead.
 """
@@ -48,7 +48,7 @@ def unpacked(archive: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """A stack of the release before, of its own for this file."""
+    """A stack of the previous release, used only by this file."""
     log = tmp_path_factory.mktemp("stack") / "ministack.log"
     with LocalStack(log=log, source=unpacked(HERE / newest() / "source.tar.gz")) as running:
         yield running
@@ -91,7 +91,7 @@ class Sender:
         raise AssertionError(f"{path} was not accepted: {problem}")
 
 
-def test_events_in_flight_are_counted_exactly(stack: LocalStack) -> None:
+def test_events_that_are_sent_during_an_upgrade_are_counted_exactly(stack: LocalStack) -> None:
     url = f"{stack.api_url}/api.php"
     key = requests.get(f"{url}?action=generate&name=shop", timeout=30).json()["hash"]
     (project,) = projects.list_projects()

@@ -36,7 +36,7 @@ class Shop:
         _, token = tokens.create("default", "ci", "builds", urls, "ada@example.com")
         self.uploader = Uploader(stack.web_url, token, projects.find(self.id).slug)
 
-    def uploaded(self, bundles: int) -> None:
+    def wait_for_uploads(self, bundles: int) -> None:
         """Wait until these uploads are compiled."""
 
         def states() -> list[str]:
@@ -82,7 +82,7 @@ def app(tmp_path: Path) -> Callable[[str], Path]:
     return make
 
 
-def place(program: str, code: str) -> tuple[int, int, str]:
+def find_code(program: str, code: str) -> tuple[int, int, str]:
     """Return the line and column of some code in the app, and the line's text."""
     lines = (BUILDS / "app" / "src" / program).read_text().splitlines()
     ((number, text),) = ((n, line) for n, line in enumerate(lines, 1) if code in line)
@@ -97,13 +97,13 @@ CALLS = (
 )
 
 
-def is_readable(event: Event, program: str) -> None:
+def assert_readable(event: Event, program: str) -> None:
     """Check that the frames of an event are those of the original files."""
     assert event["exception_class"] == "SoldOutError"
     frames = event["exceptions"][-1]["frames"][-len(CALLS) :]
     for frame, (function, file, code) in zip(frames, CALLS, strict=True):
         file = file.format(program=program)
-        line, column, text = place(file, code)
+        line, column, text = find_code(file, code)
         found = (frame["filename"], frame["function"], frame["context_line"])
         assert found == (f"src/{file}", function, text), frame
         assert (frame["lineno"], frame["colno"]) == (line, column)
@@ -125,12 +125,12 @@ def test_sentry_cli_injects_debug_ids_and_uploads(
     dist = build(app("Lamps are cheap today."))
     cli = shop.uploader.cli
     assert cli(version, "sourcemaps", "inject", dist).returncode == 0
-    said = cli(version, "sourcemaps", "upload", "--wait", dist)
-    assert said.returncode == 0, said.stderr
-    assert "File processing complete" in said.stdout + said.stderr
-    shop.uploaded(1)
-    is_readable(shop.event_of(lambda: check_out(browser, dist, shop.dsn)), "page.ts")
-    is_readable(shop.event_of(lambda: work(dist, shop.dsn)), "job.ts")
+    ran = cli(version, "sourcemaps", "upload", "--wait", dist)
+    assert ran.returncode == 0, ran.stderr
+    assert "File processing complete" in ran.stdout + ran.stderr
+    shop.wait_for_uploads(1)
+    assert_readable(shop.event_of(lambda: check_out(browser, dist, shop.dsn)), "page.ts")
+    assert_readable(shop.event_of(lambda: work(dist, shop.dsn)), "job.ts")
 
 
 @pytest.mark.parametrize("version", SENTRY_CLI)
@@ -139,13 +139,13 @@ def test_sentry_cli_uploads_a_release_whose_files_have_no_debug_ids(
 ) -> None:
     dist = build(app("Lamps are cheap today.")) / "page"
     options = ("--release", "shop@1.0", "--dist", "7", "--url-prefix", "~/")
-    said = shop.uploader.cli(version, "sourcemaps", "upload", *options, dist)
-    assert said.returncode == 0, said.stderr
-    assert "processing pending on server" in said.stdout + said.stderr
-    shop.uploaded(1)
+    ran = shop.uploader.cli(version, "sourcemaps", "upload", *options, dist)
+    assert ran.returncode == 0, ran.stderr
+    assert "processing pending on server" in ran.stdout + ran.stderr
+    shop.wait_for_uploads(1)
     of = {"release": "shop@1.0", "dist": "7"}
     event = shop.event_of(lambda: check_out(browser, dist, shop.dsn, **of))
-    is_readable(event, "page.ts")
+    assert_readable(event, "page.ts")
     assert "debug_id" not in json.dumps(event)
 
 
@@ -168,10 +168,10 @@ def test_the_plugin_of_a_bundler_uploads_each_build_and_they_share_an_issue(
     for number, release in enumerate(releases, 1):
         built = app(f"Build {number}, with another text.")
         shop.uploader.bundle(bundler, built, release)
-        shop.uploaded(number)
+        shop.wait_for_uploads(number)
         dist = built / "dist"
         event = shop.event_of(lambda dist=dist: check_out(browser, dist, shop.dsn))  # type: ignore[misc]
-        is_readable(event, "page.ts")
+        assert_readable(event, "page.ts")
         assert event["release"] == (release or None)
         issues.add(event["issue_id"])
     assert len(issues) == 1
@@ -181,7 +181,7 @@ def test_the_plugin_of_a_bundler_uploads_each_build_and_they_share_an_issue(
 
 
 @pytest.mark.parametrize("version", SENTRY_CLI)
-def test_sentry_cli_uploads_a_large_map_in_chunks_and_says_what_is_wrong(
+def test_sentry_cli_uploads_a_large_map_in_chunks_and_shows_errors(
     shop: Shop, tmp_path: Path, version: str
 ) -> None:
     dist = tmp_path / "dist"
@@ -191,17 +191,17 @@ def test_sentry_cli_uploads_a_large_map_in_chunks_and_says_what_is_wrong(
     source_map = {"version": 3, "sources": ["app.ts"], "sourcesContent": [text], "names": []}
     (dist / "app.js.map").write_text(json.dumps({**source_map, "mappings": "AAAA"}))
     options = ("--release", "shop@1.0", "--no-rewrite", "--wait")
-    said = shop.uploader.cli(version, "sourcemaps", "upload", *options, dist)
-    assert said.returncode == 0, said.stderr
+    ran = shop.uploader.cli(version, "sourcemaps", "upload", *options, dist)
+    assert ran.returncode == 0, ran.stderr
     (bundle,) = artifacts.list_bundles(shop.id)
     assert (bundle.state, len(bundle.chunks)) == ("ok", 2)
 
     (dist / "app.js.map").write_text(json.dumps({**source_map, "mappings": "AA"}))
-    said = shop.uploader.cli(version, "sourcemaps", "upload", *options, dist)
-    assert said.returncode != 0
-    assert "its mappings does not have one, four or five numbers" in said.stderr
+    ran = shop.uploader.cli(version, "sourcemaps", "upload", *options, dist)
+    assert ran.returncode != 0
+    assert "its mappings does not have one, four or five numbers" in ran.stderr
 
     nobodys = Uploader(shop.uploader.url, shop.uploader.token, "nobodys")
-    said = nobodys.cli(version, "sourcemaps", "upload", *options, dist)
-    assert said.returncode != 0
-    assert "The project nobodys does not exist, or the token does not see it." in said.stderr
+    ran = nobodys.cli(version, "sourcemaps", "upload", *options, dist)
+    assert ran.returncode != 0
+    assert "The project nobodys does not exist, or the token does not see it." in ran.stderr

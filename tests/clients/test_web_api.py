@@ -59,9 +59,9 @@ class Tool:
             timeout=PATIENCE_S,
             check=False,
         )
-        said = ended.stdout + ended.stderr
-        assert ended.returncode == 0, (arguments, said)
-        return said
+        output = ended.stdout + ended.stderr
+        assert ended.returncode == 0, (arguments, output)
+        return output
 
     def issue(self, number: int) -> str:
         """Return the id of an issue in the API."""

@@ -1,6 +1,6 @@
 """Alerts on the deployed stack: from an event, through stream, queue and dispatcher, to a channel.
 
-The policies of the template are enforced. Chat vendors are played on loopback, with their limits.
+The policies of the template are enforced. Fake chat vendors on loopback apply the real limits.
 """
 
 import json
@@ -35,7 +35,7 @@ from tests.support.receiver import Receiver, receiver
 from tests.support.vendors import VENDORS, played
 from tests.support.visible import visible_in
 
-# These are told that an issue is resolved, too.
+# These channels also get a message when an issue is resolved.
 RESOLVABLE = ("pagerduty", "eventbridge")
 KEY = "R0UT1NGKEYR0UT1NGKEYR0UT1NGKEY12"
 
@@ -47,8 +47,8 @@ def send(stack: LocalStack, key: str, **more: Any) -> None:
     ).raise_for_status()
 
 
-def listening(stack: LocalStack, name: str) -> tuple[str, str]:
-    """A queue: its URL and its ARN."""
+def new_queue(stack: LocalStack, name: str) -> tuple[str, str]:
+    """Create a queue that anybody may send to. Return its URL and its ARN."""
     sqs = stack.client("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     wanted = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
@@ -59,26 +59,26 @@ def listening(stack: LocalStack, name: str) -> tuple[str, str]:
     return url, arn
 
 
-def told(there: Receiver, number: int) -> bool:
+def has_received(there: Receiver, number: int) -> bool:
     return len(there.received) == number
 
 
-def heard(stack: LocalStack, url: str, found: list[Any]) -> list[Any]:
-    """All messages of a queue until now. `found` keeps them."""
+def receive(stack: LocalStack, url: str, found: list[Any]) -> list[Any]:
+    """Add the messages of a queue to `found`, and return it."""
     response = stack.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
     found += [json.loads(each["Body"]) for each in response.get("Messages", [])]
     return found
 
 
-def test_every_channel_is_told_of_a_new_and_a_regressed_issue(
+def test_every_channel_gets_messages_about_a_new_and_a_regressed_issue(
     stack: LocalStack, project: tuple[str, str]
 ) -> None:
     project_id, key = project
-    bus_url, bus_arn = listening(stack, f"bus-{project_id}")
+    bus_url, bus_arn = new_queue(stack, f"bus-{project_id}")
     events = stack.client("events")
     events.put_rule(Name=f"errata-{project_id}", EventPattern='{"source":["errata"]}')
     events.put_targets(Rule=f"errata-{project_id}", Targets=[{"Id": "1", "Arn": bus_arn}])
-    mail_url, mail_arn = listening(stack, f"mail-{project_id}")
+    mail_url, mail_arn = new_queue(stack, f"mail-{project_id}")
     stack.client("sns").subscribe(
         TopicArn=stack.outputs["AlertTopicArn"],
         Protocol="sqs",
@@ -100,31 +100,31 @@ def test_every_channel_is_told_of_a_new_and_a_regressed_issue(
         alerts.add(project_id, AlertRule("", (NEW, REGRESSED), (), environment="prod"), targets)
         send(stack, key)
         for there in vendors.values():
-            eventually(partial(told, there, 1), bool)
+            eventually(partial(has_received, there, 1), bool)
         issues.resolve(visible_in(project_id, now_ms()), issue_id(project_id, "f"), "a@b.example")
-        # If the issue came back before, nobody would be told that it was resolved.
-        eventually(partial(told, vendors["pagerduty"], 2), bool)
+        # If the issue regressed before this, no message would say that it was resolved.
+        eventually(partial(has_received, vendors["pagerduty"], 2), bool)
         send(stack, key)
         for kind, there in vendors.items():
-            eventually(partial(told, there, 3 if kind in RESOLVABLE else 2), bool)
-            said = " ".join(each.body.decode() for each in there.received)
-            assert "New: SHOP-" in said
-            assert "Regressed: SHOP-" in said
+            eventually(partial(has_received, there, 3 if kind in RESOLVABLE else 2), bool)
+            bodies = " ".join(each.body.decode() for each in there.received)
+            assert "New: SHOP-" in bodies
+            assert "Regressed: SHOP-" in bodies
     log = eventually(
         lambda: list(alerts.only_alerts(webhooks.list_attempts(project_id))),
         lambda found: len(list(found)) == 2 * len(targets) + len(RESOLVABLE),
     )
     assert [each for each in log if each.error or each.status not in (200, 202, 204)] == []
     bus: list[Any] = []
-    eventually(lambda: heard(stack, bus_url, bus), lambda found: len(found) == 3)
+    eventually(lambda: receive(stack, bus_url, bus), lambda found: len(found) == 3)
     types = ["Issue Created", "Issue Resolved", "Issue Regressed"]
     assert sorted(each["detail-type"] for each in bus) == sorted(types)
     mails: list[Any] = []
-    eventually(lambda: heard(stack, mail_url, mails), lambda found: len(found) == 2)
+    eventually(lambda: receive(stack, mail_url, mails), lambda found: len(found) == 2)
     subjects = ["[shop] New: ", "[shop] Regressed: "]
     assert [each["Subject"].partition("SHOP-")[0] for each in mails] == subjects
     sent = eventually(
-        # Others invite, or are about the projects of other tests.
+        # Other mails are invitations, or are about the projects of other tests.
         lambda: [
             e for e in mails_to(stack, address) if f"/projects/{project_id}/" in e["BodyText"]
         ],
@@ -135,7 +135,7 @@ def test_every_channel_is_told_of_a_new_and_a_regressed_issue(
     assert "boom &lt;!channel&gt;" in sent[0]["BodyHtml"]
 
 
-def test_who_is_assigned_or_mentioned_gets_a_mail_and_a_channel_hears_of_it(
+def test_an_assigned_or_mentioned_member_gets_a_mail_and_a_channel_a_message(
     stack: LocalStack, project: tuple[str, str]
 ) -> None:
     project_id, key = project
@@ -149,11 +149,11 @@ def test_who_is_assigned_or_mentioned_gets_a_mail_and_a_channel_hears_of_it(
         issue = issue_id(project_id, "f")
         eventually(lambda: find_issues(visible, [issue]), bool)
         assign(visible, issue, Assigned(of_member(address), address), "a@b.example")
-        eventually(partial(told, there, 1), bool)
+        eventually(partial(has_received, there, 1), bool)
         assert "has assigned this to" in there.received[0].body.decode()
         name = address.partition("@")[0]
         comments.add(projects.find(project_id), visible, issue, f"@{name}?", "a@b.example", "t")
-        eventually(partial(told, there, 2), bool)
+        eventually(partial(has_received, there, 2), bool)
         assert "b.example mentions bob-" in there.received[1].body.decode()
     wanted = ("a@b.example has assigned this to you: SHOP-", "a@b.example mentions")
     eventually(
@@ -162,7 +162,7 @@ def test_who_is_assigned_or_mentioned_gets_a_mail_and_a_channel_hears_of_it(
     )
 
 
-def test_every_other_rule_tells_on_the_deployed_stack(
+def test_rules_about_events_users_rising_and_woken_issues_send_messages(
     stack: LocalStack, project: tuple[str, str]
 ) -> None:
     project_id, key = project
@@ -179,12 +179,12 @@ def test_every_other_rule_tells_on_the_deployed_stack(
         for n in range(12):
             send(stack, key, user={"id": str(n)})
         for name in list(rules)[:3]:
-            eventually(partial(told, there[name], 1), bool)
+            eventually(partial(has_received, there[name], 1), bool)
         visible = visible_in(project_id, now_ms())
         until = Change(IGNORE, until="events", number=1)
         issues.change(visible, issue_id(project_id, "f"), until, "a@b.example")
         for _ in range(2):
             send(stack, key)
-        eventually(partial(told, there["Woken"], 1), bool)
+        eventually(partial(has_received, there["Woken"], 1), bool)
         for name, each in there.items():
             assert f"{name}: SHOP-" in each.received[0].body.decode()

@@ -1,4 +1,4 @@
-"""The deployed API: an unmodified client's way through the gateway, the meter and the functions."""
+"""The deployed API: an unmodified client through the gateway, authorizer and functions."""
 
 import base64
 import gzip
@@ -50,7 +50,9 @@ def test_an_error_is_accepted_grouped_and_read(
     assert (release.release, release.open_issues) == ("1.0", 1)
 
 
-def test_every_place_for_a_key_opens_the_project(stack: LocalStack, project: Created) -> None:
+def test_a_key_in_a_header_the_body_or_the_query_opens_the_project(
+    stack: LocalStack, project: Created
+) -> None:
     project_id, key = project
     event = {"message": "boom"}
     responses = [
@@ -66,7 +68,7 @@ def test_every_place_for_a_key_opens_the_project(stack: LocalStack, project: Cre
     ("coding", "squeeze"), [("gzip", gzip.compress), ("deflate", zlib.compress)]
 )
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
-def test_compressed_bodies_arrive_whole(
+def test_compressed_bodies_are_accepted(
     stack: LocalStack, project: Created, coding: str, squeeze: Any, content_type: str | None
 ) -> None:
     _, key = project
@@ -116,7 +118,9 @@ def test_an_error_loop_is_counted_in_full_and_kept_in_part(stack: LocalStack) ->
     assert 21 <= issue.kept < 40
 
 
-def test_a_function_s_url_is_open_to_pages_of_this_machine_alone(stack: LocalStack) -> None:
+def test_a_function_s_url_responds_to_a_preflight_and_refuses_a_foreign_host(
+    stack: LocalStack,
+) -> None:
     url = f"{stack.sdk_url}/api/1/envelope/"
     asked = {"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
     allowed = requests.options(url, headers=asked, timeout=30)
@@ -126,9 +130,7 @@ def test_a_function_s_url_is_open_to_pages_of_this_machine_alone(stack: LocalSta
     assert requests.post(url, headers={"Host": "evil.example"}, timeout=30).status_code == 403
 
 
-def test_bad_requests_are_answered_in_the_contract_s_words(
-    stack: LocalStack, project: Created
-) -> None:
+def test_bad_requests_get_the_errors_of_the_contract(stack: LocalStack, project: Created) -> None:
     project_id, key = project
     header = {"X-Api-Key": key, "Content-Type": "application/json"}
     no_key = post(stack, "/api/ingest", json={"message": "boom"})
@@ -157,7 +159,7 @@ def test_an_event_of_one_mebibyte_is_trimmed_and_kept(stack: LocalStack, project
     assert (event["message"], event["trimmed"]) == ("large", ["breadcrumbs", "context"])
 
 
-def test_the_gateway_s_own_answers_are_json_with_cors(stack: LocalStack) -> None:
+def test_the_gateway_s_own_responses_are_json_with_cors(stack: LocalStack) -> None:
     unknown = get(stack, "/api/nothing")
     assert unknown.status_code == 404
     assert unknown.json()["message"] == unknown.json()["error"]
@@ -166,7 +168,9 @@ def test_the_gateway_s_own_answers_are_json_with_cors(stack: LocalStack) -> None
 
 
 @pytest.mark.parametrize("path", sorted({path for _, path in template.routes()}))
-def test_browsers_may_call(stack: LocalStack, path: str) -> None:
+def test_every_path_responds_to_a_preflight_as_the_template_says(
+    stack: LocalStack, path: str
+) -> None:
     asked = {
         "Origin": "https://shop.example",
         "Access-Control-Request-Method": "POST",
@@ -180,7 +184,7 @@ def test_browsers_may_call(stack: LocalStack, path: str) -> None:
 
 
 def _preflight_headers(path: str) -> dict[str, str]:
-    """What the template answers to OPTIONS."""
+    """Return the headers of the template's response to OPTIONS."""
     operation = template.transformed()["Api"]["Properties"]["Body"]["paths"][path]["options"]
     (response,) = operation["x-amazon-apigateway-integration"]["responses"].values()
     return {
@@ -207,7 +211,7 @@ def test_a_script_submits_reads_and_clears(stack: LocalStack) -> None:
     assert (wrong.status_code, wrong.json()["ok"]) == (405, False)
 
 
-def test_one_project_s_key_opens_no_other(stack: LocalStack, project: Created) -> None:
+def test_a_key_does_not_open_another_project(stack: LocalStack, project: Created) -> None:
     other = projects.create("other")
     assert other
     refused = get(

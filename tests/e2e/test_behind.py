@@ -30,7 +30,7 @@ def queue_url(stack: LocalStack, logical_id: str) -> str:
 
 
 @pytest.mark.usefixtures("digest_dead_letters")
-def test_an_unreadable_event_is_set_aside_and_holds_up_nobody(
+def test_an_unreadable_event_is_dead_lettered_and_does_not_block_others(
     stack: LocalStack, project: Created
 ) -> None:
     project_id, _ = project
@@ -50,9 +50,9 @@ def test_an_unreadable_event_is_set_aside_and_holds_up_nobody(
     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
 
 
-def test_what_was_cleared_is_deleted(stack: LocalStack, project: Created) -> None:
+def test_cleared_events_and_issues_are_deleted(stack: LocalStack, project: Created) -> None:
     project_id, key = project
-    # What expires within 30 days would be left to DynamoDB.
+    # The cleanup function leaves what expires within 30 days to DynamoDB.
     projects.change(project_id, rate_limit=None, retention_days=90)
     error = {"hash": key, "level": "Error", "message": "old"}
     for _ in range(3):
@@ -75,7 +75,7 @@ def test_what_was_cleared_is_deleted(stack: LocalStack, project: Created) -> Non
             found += [i for i in items if i["pk"]["S"].split("#")[0] == project_id]
         return [item["sk"]["S"] for item in found]
 
-    # The timer of the clear's recent ids goes a day later. The numbers of issues go on.
+    # The timer of the clear's recent ids expires a day later. The numbers of issues continue.
     left = eventually(remains, lambda found: len(list(found)) <= 4)
     assert sorted(left) == ["clear", "counter", "numbers", "recent"]
 
@@ -100,7 +100,7 @@ def test_the_events_of_a_deleted_issue_are_deleted(stack: LocalStack, project: C
         return [event["message"] for event in page["data"]]
 
     eventually(read, lambda messages: messages == ["kept"], patience_s=20)
-    # The worker looks once more when all that was on its way must have come.
+    # The worker looks again when all events in flight must have been stored.
     eventually(lambda: issue_deletions.list_cleanup_tasks(project_id), lambda tasks: not tasks)
     requests.post(f"{stack.api_url}/api.php", json=error, timeout=30).raise_for_status()
     again = eventually(
@@ -128,7 +128,7 @@ def dynamodb_of(stack: LocalStack, function: str) -> Any:
 
 
 @pytest.mark.parametrize("function", sorted(template.of_type("AWS::Serverless::Function")))
-def test_a_function_may_do_no_more_than_it_must(stack: LocalStack, function: str) -> None:
+def test_no_function_may_scan_or_delete_a_table(stack: LocalStack, function: str) -> None:
     dynamodb = dynamodb_of(stack, function)
     tables = [value for name, value in stack.outputs.items() if name.endswith("TableName")]
     for table in tables:
@@ -148,7 +148,7 @@ def test_a_function_may_do_no_more_than_it_must(stack: LocalStack, function: str
         ("LegacyApiFunction", "ProjectsTableName", "key#e2e", "user#e2e"),
     ],
 )
-def test_a_function_writes_no_rows_of_others(
+def test_a_function_can_write_only_its_own_rows(
     stack: LocalStack, function: str, table: str, own: str, of_others: str
 ) -> None:
     dynamodb = dynamodb_of(stack, function)

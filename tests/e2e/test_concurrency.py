@@ -25,7 +25,7 @@ def busy(stack: LocalStack) -> tuple[str, str]:
     return created.project.id, created.key
 
 
-def test_two_hundred_posts_with_one_key_store_one_event(
+def test_two_hundred_posts_with_one_idempotency_key_store_one_event(
     stack: LocalStack, busy: tuple[str, str]
 ) -> None:
     project_id, key = busy

@@ -24,15 +24,15 @@ def ssm(running: Emulator) -> Any:
     )
 
 
-def test_data_is_kept_over_kill_9_and_a_torn_file(tmp_path: Path) -> None:
+def test_data_survives_kill_9_and_a_truncated_file(tmp_path: Path) -> None:
     checkpoint = tmp_path / "checkpoint.json"
-    for torn in (False, True):
+    for truncated in (False, True):
         with emulator(choose_ports(0)[0], state_dir=tmp_path) as running:
             running.wait_until_ready()
-            if torn:
+            if truncated:
                 assert parameter(running) == "kept"
             ssm(running).put_parameter(Name="/x", Value="kept", Type="String", Overwrite=True)
-            before = checkpoint.stat().st_ino if torn else 0
+            before = checkpoint.stat().st_ino if truncated else 0
             until = time.monotonic() + PATIENCE_S
             while not checkpoint.exists() or checkpoint.stat().st_ino == before:
                 assert time.monotonic() < until

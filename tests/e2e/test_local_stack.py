@@ -1,4 +1,4 @@
-"""The deployed local stack takes calls of the developer and of its functions, not of web pages."""
+"""The local stack accepts calls of the developer and of its functions, not of web pages."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ TRUST = {
         }
     ],
 }
-# MiniStack takes it as its root user's.
+# MiniStack accepts it as its root user's credential.
 GUESSED = "?X-Amz-Credential=test%2F20261128%2Fus-east-1%2Fiam%2Faws4_request"
 
 
@@ -59,7 +59,7 @@ def test_ministack_s_endpoints_are_closed(stack: LocalStack, path: str) -> None:
     assert stack.client("cloudformation").describe_stacks(StackName=stack.stack_name)["Stacks"]
 
 
-def test_the_credentials_are_this_stack_s_alone(stack: LocalStack) -> None:
+def test_only_the_credentials_of_this_stack_are_accepted(stack: LocalStack) -> None:
     for wrong in (
         AwsCredentials("test", "test"),
         AwsCredentials("000000000000", "test"),
@@ -78,7 +78,7 @@ def test_the_credentials_are_this_stack_s_alone(stack: LocalStack) -> None:
                 getattr(client, operation)()
 
 
-def test_the_api_answers_pages_as_aws_does_but_not_under_another_name(stack: LocalStack) -> None:
+def test_the_api_responds_to_a_preflight_but_refuses_a_foreign_host_name(stack: LocalStack) -> None:
     url = f"{stack.api_url}/api/ingest"
     preflight = {
         **PAGE,
@@ -93,7 +93,7 @@ def test_the_api_answers_pages_as_aws_does_but_not_under_another_name(stack: Loc
     assert rebound.status_code == 403
 
 
-def test_cognito_takes_a_call_that_aws_leaves_unsigned(stack: LocalStack, team: Team) -> None:
+def test_cognito_accepts_unsigned_calls_only_where_aws_does(stack: LocalStack, team: Team) -> None:
     cognito = stack.client("cognito-idp", config=Config(signature_version=UNSIGNED))
     pool = stack.outputs["UserPoolId"]
     (client,) = stack.client("cognito-idp").list_user_pool_clients(UserPoolId=pool)[

@@ -22,41 +22,41 @@ def log_to(stack: LocalStack, group: str, *texts: str) -> None:
     )
 
 
-def made(stack: LocalStack, group: str) -> str:
+def new_log_group(stack: LocalStack, group: str) -> str:
     logs = stack.client("logs")
     logs.create_log_group(logGroupName=group)
     logs.create_log_stream(logGroupName=group, logStreamName=STREAM)
     return group
 
 
-def seen(errata: str, project_id: str) -> list[dict[str, Any]]:
+def stored_events(errata: str, project_id: str) -> list[dict[str, Any]]:
     page = done("events", "list", project_id, "--stack", errata, "--json").json
     found: list[dict[str, Any]] = page["data"]
     return found
 
 
-def test_logs_become_events_and_the_command_adds_lists_tests_and_removes(
+def test_a_log_group_is_captured_listed_tested_and_removed(
     stack: LocalStack, errata: str, project: tuple[str, str]
 ) -> None:
     project_id, _ = project
-    group = made(stack, f"/aws/lambda/shop-{project_id}")
-    # The local stack knows no patterns: it demands every word of them.
+    group = new_log_group(stack, f"/aws/lambda/shop-{project_id}")
+    # The local stack does not support patterns: it would require each of their words.
     options = ("--project", project_id, "--stack", errata)
     done("capture", "add", group, *options, "--pattern", "")
     log_to(stack, group, START, "stock is low", TIMED_OUT, REPORT)
-    (event,) = eventually(lambda: seen(errata, project_id), lambda found: len(found) == 1)
+    (event,) = eventually(lambda: stored_events(errata, project_id), lambda found: len(found) == 1)
     assert event["exception_class"] == "Sandbox.Timedout"
     assert event["tags"]["function"] == f"shop-{project_id}"
     assert event["tags"]["memory_used_mb"] == "40"
     assert [each["message"] for each in event["breadcrumbs"]] == ["stock is low"]
-    # The function has its role alone, and counts the log group.
+    # The function has only its own role, and stores when the log group had its last event.
     (listed,) = done("capture", "list", *options, "--json").json
     assert (listed["log_group"], listed["filter"]) == (group, True)
     assert listed["last_event"]
     tested = done("capture", "test", group, *options, "--json").json
     assert done("events", "show", project_id, tested["event"], "--stack", errata).out
     log_to(stack, group, RAISED)
-    eventually(lambda: seen(errata, project_id), lambda found: len(found) == 3)
+    eventually(lambda: stored_events(errata, project_id), lambda found: len(found) == 3)
 
     def titles() -> set[str]:
         listed = done("issues", "list", project_id, "--stack", errata, "--json").json
@@ -67,10 +67,10 @@ def test_logs_become_events_and_the_command_adds_lists_tests_and_removes(
     assert done("capture", "list", *options, "--json").json == []
     log_to(stack, group, TIMED_OUT)
     time.sleep(2)
-    assert len(seen(errata, project_id)) == 3
+    assert len(stored_events(errata, project_id)) == 3
 
 
-def test_own_log_groups_are_refused(stack: LocalStack, errata: str) -> None:
+def test_errata_s_own_log_groups_are_refused(stack: LocalStack, errata: str) -> None:
     created = projects.create("shop")
     assert created
     names = [

@@ -41,6 +41,6 @@ def test_failed_and_missed_runs_open_an_issue_and_good_ones_resolve_it(
     check_in("nightly", "ok")
     eventually(lambda: issues("resolved"), lambda found: "nightly: failed run" in found)
     eventually(lambda: issues("open"), lambda found: "minutely: missed run" in found, MISSED_S)
-    # The worker has made the next schedule, with its role alone.
+    # The worker has created the next schedule, with only its own role.
     groups = stack.client("scheduler").list_schedules()["Schedules"]
     assert [each for each in groups if each["Name"].startswith(f"{project_id}-")]

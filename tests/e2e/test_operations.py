@@ -1,4 +1,4 @@
-"""What an operator has to see and mend, on the local stack."""
+"""What an operator has to see and repair, on the local stack."""
 
 import json
 
@@ -20,7 +20,7 @@ from tests.support.visible import counted, visible_in
 type Created = tuple[str, str]
 
 
-def test_the_alarms_and_the_dashboard_are_made(stack: LocalStack) -> None:
+def test_the_alarms_and_the_dashboard_are_created(stack: LocalStack) -> None:
     cloudwatch = stack.client("cloudwatch")
     alarms = cloudwatch.describe_alarms()["MetricAlarms"]
     assert len(alarms) == len(template.of_type("AWS::CloudWatch::Alarm", "Operations"))
@@ -33,7 +33,7 @@ def test_the_alarms_and_the_dashboard_are_made(stack: LocalStack) -> None:
 
 
 @pytest.mark.usefixtures("digest_dead_letters")
-def test_an_event_set_aside_is_counted_once_it_is_mended(
+def test_a_dead_lettered_event_is_counted_by_a_redrive_after_its_repair(
     stack: LocalStack, project: Created, errata: str
 ) -> None:
     project_id, _ = project
@@ -44,21 +44,21 @@ def test_an_event_set_aside_is_counted_once_it_is_mended(
     events.put(events.item(project_id, new_event_id(now_ms()), "a" * 32, None, fine, later))
     eventually(lambda: list(issues.list_issues(visible_in(project_id))), bool)
     shown = ("redrive", "digest", "--stack", errata, "--json")
-    lying = eventually(
+    letters = eventually(
         lambda: done(*shown, "--dry-run").json,
         lambda found: any(event_id in each["what"] for each in found),
     )
-    assert not any(each["done"] for each in lying)
+    assert not any(each["done"] for each in letters)
 
-    mended = pack({"message": "mended", "fingerprint": "fine"})
-    events.put(events.item(project_id, event_id, "a" * 32, None, mended, later))
+    repaired = pack({"message": "mended", "fingerprint": "fine"})
+    events.put(events.item(project_id, event_id, "a" * 32, None, repaired, later))
     assert any(each["done"] for each in done(*shown).json)
     (issue,) = issues.list_issues(visible_in(project_id))
     assert issue.count == 2
     assert not any(event_id in each["what"] for each in done(*shown, "--dry-run").json)
 
 
-def test_what_is_lost_is_counted_beside_what_is_accepted(
+def test_lost_and_accepted_events_are_counted(
     stack: LocalStack, project: Created, errata: str
 ) -> None:
     project_id, key = project
@@ -74,7 +74,7 @@ def test_what_is_lost_is_counted_beside_what_is_accepted(
     assert "accepted" in done("stats", project_id, "--stack", errata, "--json").out
 
 
-def test_browsers_reports_are_events_and_crash_reports_are_losses(stack: LocalStack) -> None:
+def test_security_reports_are_events_and_crash_reports_are_losses(stack: LocalStack) -> None:
     created = projects.create("shop")
     assert created
     key, path = created.public, f"/api/{created.project.id}"
@@ -98,7 +98,7 @@ def test_lost_events_that_were_not_counted_are_counted_by_a_redrive(
 ) -> None:
     project_id, _ = project
     # MiniStack tries a log's subscriber once, and its CloudFormation leaves out a function's
-    # dead-letter queue: what AWS puts there, the event as it came, is put there by hand.
+    # dead-letter queue: the test puts the unchanged event there, as AWS does.
     event = batch([LINE % (project_id, "quota")] * 2, now_ms())
     for _ in range(2):
         stack.client("sqs").send_message(

@@ -13,15 +13,15 @@ from tests.support.deployed import STRIPE_SECRET, eventually, pass_month_end
 from tests.support.stripe import stripe_signature
 
 
-def a_project(organization: Organization) -> tuple[str, str]:
-    """A project of the organization: its id and its key."""
+def new_project(organization: Organization) -> tuple[str, str]:
+    """Create a project of the organization. Return its id and its key."""
     created = projects.create("shop", organization=organization.id)
     assert created
     return created.project.id, created.key
 
 
-def endpoints(stack: LocalStack, project: tuple[str, str], source: str) -> list[int]:
-    """What ingest, read and the legacy API answer to this address."""
+def statuses(stack: LocalStack, project: tuple[str, str], source: str) -> list[int]:
+    """Return the statuses of ingest, read and the legacy API for this address."""
     project_id, key = project
     # The local gateway takes the caller's address from here; the real one sees it.
     headers = {"X-Forwarded-For": source, "X-Api-Key": key}
@@ -45,20 +45,20 @@ def ingest(stack: LocalStack, key: str) -> requests.Response:
     )
 
 
-def test_an_allowlist_holds_at_every_endpoint(stack: LocalStack) -> None:
+def test_an_allowlist_applies_at_every_endpoint(stack: LocalStack) -> None:
     organization = organizations.create("acme")
     organizations.change(organization.id, parse_allowlist("192.0.2.0/24,2001:db8::/32"))
-    project = a_project(organization)
+    project = new_project(organization)
     for inside in ("192.0.2.9", "2001:db8::9"):
-        assert endpoints(stack, project, inside) == [202, 200, 200]
+        assert statuses(stack, project, inside) == [202, 200, 200]
     for outside in ("198.51.100.1", "2001:db9::9"):
-        assert endpoints(stack, project, outside) == [403, 403, 403]
+        assert statuses(stack, project, outside) == [403, 403, 403]
 
 
 def test_exactly_a_quota_is_accepted(stack: LocalStack) -> None:
     organization = organizations.create("small")
     organizations.change(organization.id, monthly_quota=5)
-    _, key = a_project(organization)
+    _, key = new_project(organization)
     pass_month_end()
     assert [ingest(stack, key).status_code for _ in range(8)] == [202] * 5 + [402] * 3
 
@@ -74,7 +74,7 @@ def send(stack: LocalStack, secret: str, event: Any) -> requests.Response:
 def test_stripe_s_events_stop_and_start_an_organization(stack: LocalStack) -> None:
     organization = organizations.create("customer")
     billing.link(organization.id, "cus_e2e")
-    _, key = a_project(organization)
+    _, key = new_project(organization)
     name = STRIPE_SECRET
     stack.client("ssm").put_parameter(Name=name, Value="whsec_e2e", Type="SecureString")
     url = "https://invoice.stripe.com/i/1"
@@ -89,5 +89,5 @@ def test_stripe_s_events_stop_and_start_an_organization(stack: LocalStack) -> No
     refused = ingest(stack, key)
     assert (refused.status_code, refused.json()["billing_url"]) == (402, url)
     assert send(stack, "whsec_e2e", event("invoice.paid")).status_code == 200
-    # Remembered for 30 seconds.
+    # Cached for 30 seconds.
     eventually(lambda: ingest(stack, key).status_code, lambda status: status == 202)

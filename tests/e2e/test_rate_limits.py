@@ -1,4 +1,4 @@
-"""The limit of 60 requests a minute, with a key in any place, counted by gateway or handlers."""
+"""The limit of 60 requests a minute, however a key is sent, counted by gateway or handlers."""
 
 import dataclasses
 import math
@@ -55,9 +55,9 @@ def with_wrong_key(url: str, address: str) -> requests.Response:
 def burst(
     send: Callable[[], requests.Response], otherwise: int = 202
 ) -> tuple[list[requests.Response], int]:
-    """Send more than may be sent at once; what is too much is refused, and nothing else.
+    """Send more requests than the bucket holds. Assert that only the excess is refused.
 
-    Return the refused ones, and how many seconds it took.
+    Return the refused responses, and how many seconds it took.
     """
     started = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
@@ -99,7 +99,7 @@ def test_api_gateway_itself_refuses_an_address_with_wrong_keys(stack: LocalStack
     assert denied.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def test_a_project_s_own_rate_is_kept_to_the_second(
+def test_a_project_s_own_rate_limit_is_enforced_to_the_second(
     stack: LocalStack, project: tuple[str, str], errata: str
 ) -> None:
     project_id, key = project
@@ -137,7 +137,7 @@ def test_the_gateway_s_plan_holds_sixty(stack: LocalStack, send: Send) -> None:
     refused, _ = burst(
         lambda: send(stack.api_url, project.id, key), 200 if send is by_query else 202
     )
-    # A reader loses nothing.
+    # A refused read is not a loss.
     lost = {"rate_limited": len(refused)} if send is not by_query else {}
     eventually(lambda: counted(project.id)[1], lambda found: found == lost)
     table = outputs["IdempotencyTableName"]

@@ -1,4 +1,4 @@
-"""Source maps on the deployed stack: each function has its role alone."""
+"""Source maps on the deployed stack: each function has only its own role."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.support.receiver import file, receiver
 URL = "https://shop.example.com/app.js"
 
 
-def test_an_upload_is_compiled_soon_used_and_deleted(stack: LocalStack) -> None:
+def test_an_upload_is_compiled_used_and_deleted(stack: LocalStack) -> None:
     created = projects.create("shop")
     assert created
     project_id = created.project.id
@@ -80,7 +80,7 @@ def test_a_source_map_is_fetched_from_its_url_and_deleted_with_the_project(
             found: dict[str, Any] = event["frames"][0]
             return found
 
-        # What is not there is remembered for ten seconds.
+        # That a map is missing is cached for ten seconds.
         found = eventually(frame, lambda each: "sent" in each)
         assert (found.get("filename"), found["function"]) == ("src/cart.ts", "Cart.add")
         assert [each.path for each in there.received] == ["/app.js.map"]

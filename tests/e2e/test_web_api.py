@@ -10,7 +10,7 @@ from dev.stack import LocalStack
 from tests.support.cli import done
 
 
-def created(errata: str, *options: str) -> str:
+def create_token(errata: str, *options: str) -> str:
     """Create a token with the command and return its text."""
     found = done("tokens", "create", *options, "--stack", errata, "--json").json
     assert set(found) >= {"id", "token"}
@@ -26,9 +26,9 @@ def test_a_token_reads_projects_at_the_function_s_own_url(
     stack: LocalStack, project: tuple[str, str], errata: str
 ) -> None:
     project_id, key = project
-    token = created(errata, "--scope", "ci", "--name", "builds", "--expires", "7")
-    said = json.loads(base64.b64decode(token.split("_")[1]))
-    assert said["url"] == said["region_url"] == stack.web_url
+    token = create_token(errata, "--scope", "ci", "--name", "builds", "--expires", "7")
+    claims = json.loads(base64.b64decode(token.split("_")[1]))
+    assert claims["url"] == claims["region_url"] == stack.web_url
     keys = get(stack.web_url, f"/api/0/projects/default/{project_id}/keys/", token).json()
     assert [each["dsn"]["public"].rpartition("@")[2] for each in keys] == [
         f"{stack.sdk_url.removeprefix('http://')}/{project_id}"
@@ -41,14 +41,14 @@ def test_a_token_reads_projects_through_the_gateway(
     stack: LocalStack, project: tuple[str, str], errata: str
 ) -> None:
     project_id, key = project
-    token = created(errata, "--scope", "read")
+    token = create_token(errata, "--scope", "read")
     for path in ("/api/0/", "/api/0"):
         root = get(stack.api_url, path, token)
         assert (root.status_code, root.json()["version"]) == (200, "0")
     shown = get(stack.api_url, f"/api/0/projects/default/{project_id}/", token).json()
     assert shown["id"] == project_id
     assert get(stack.api_url, "/api/0/", key).status_code == 401
-    # Preflight requests and unknown paths.
+    # An unknown path.
     assert get(stack.api_url, "/api/0/nothing/", token).json() == {
         "detail": "There is no such route."
     }

@@ -52,7 +52,7 @@ def dead_letters(stack: LocalStack) -> int:
     return int(attributes["Attributes"]["ApproximateNumberOfMessages"])
 
 
-def test_a_new_issue_is_told_and_verified_by_other_people_s_code(
+def test_the_message_of_a_new_issue_is_verified_by_standardwebhooks(
     stack: LocalStack, project: Created
 ) -> None:
     project_id, key = project
@@ -110,7 +110,7 @@ def failing() -> Iterator[Failing]:
         yield Failing(open_)
 
 
-def test_a_failed_message_comes_again_by_itself(
+def test_a_failed_attempt_is_retried_with_the_same_webhook_id(
     stack: LocalStack, project: Created, failing: Failing
 ) -> None:
     failing.wait_for(2, project[0])
@@ -125,7 +125,7 @@ def test_a_failed_message_comes_again_by_itself(
     assert numbers[-6:] == [2, 2, 2, 1, 1, 1]
 
 
-def test_a_slow_webhook_holds_up_no_other(stack: LocalStack, project: Created) -> None:
+def test_a_slow_webhook_does_not_delay_others(stack: LocalStack, project: Created) -> None:
     project_id, _ = project
     with receiver(hang(10)) as slow, receiver() as quick:
         webhooks.add(project_id, slow.url)
@@ -138,14 +138,14 @@ def test_a_slow_webhook_holds_up_no_other(stack: LocalStack, project: Created) -
         webhooks.remove(project_id, webhooks.list_webhooks(project_id)[0].id)
 
 
-def test_each_of_many_new_issues_is_a_message_though_the_dispatcher_is_killed(
+def test_many_new_issues_get_a_message_each_even_if_the_dispatcher_is_killed(
     stack: LocalStack, project: Created
 ) -> None:
     project_id, _ = project
     with receiver() as there:
         webhooks.add(project_id, there.url)
-        # What a killed dispatcher had comes again when its time is up: here, soon enough for the
-        # webhooks that fail, too.
+        # The queue returns the messages of a killed dispatcher after this timeout: early enough
+        # also for the webhooks that fail.
         stack.client("sqs").set_queue_attributes(
             QueueUrl=stack.outputs["WebhookQueueUrl"], Attributes={"VisibilityTimeout": "20"}
         )
@@ -163,7 +163,7 @@ def test_each_of_many_new_issues_is_a_message_though_the_dispatcher_is_killed(
     assert dead_letters(stack) == 0
 
 
-def test_every_failure_is_tried_again_after_its_pauses(
+def test_every_failed_attempt_is_retried_after_its_pause(
     stack: LocalStack, project: Created, failing: Failing
 ) -> None:
     failing.wait_for(3, project[0])
@@ -174,7 +174,7 @@ def test_every_failure_is_tried_again_after_its_pauses(
 
 
 def kill_workers(stack: LocalStack) -> int:
-    """Kill the processes that run the dispatcher; how many there were."""
+    """Kill the processes that run the dispatcher. Return how many there were."""
     killed = 0
     for folder in Path("/proc").iterdir():
         try:

@@ -19,12 +19,12 @@ async def connect(url: str, token: str, calls: list[list]) -> dict:
     ):
         welcome = await session.initialize()
         tools = (await session.list_tools()).tools
-        answers = [await session.call_tool(*each) for each in calls]
+        results = [await session.call_tool(*each) for each in calls]
         return {
             "version": welcome.protocolVersion,
             "server": welcome.serverInfo.name,
             "read_only": {tool.name: tool.annotations.readOnlyHint for tool in tools},
-            "answers": [[each.isError, each.content[0].text] for each in answers],
+            "results": [[each.isError, each.content[0].text] for each in results],
         }
 
 

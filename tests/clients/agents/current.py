@@ -21,12 +21,12 @@ async def connect(url: str, token: str, calls: list[list]) -> dict:
         Client(streamable_http_client(url, http_client=http)) as client,
     ):
         tools = (await client.list_tools()).tools
-        answers = [await client.call_tool(*each) for each in calls]
+        results = [await client.call_tool(*each) for each in calls]
         return {
             "version": client.session.protocol_version,
             "server": client.session.server_info.name,
             "read_only": {tool.name: tool.annotations.read_only_hint for tool in tools},
-            "answers": [[each.is_error, each.content[0].text] for each in answers],
+            "results": [[each.is_error, each.content[0].text] for each in results],
         }
 
 
