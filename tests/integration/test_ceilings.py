@@ -1,4 +1,4 @@
-"""What is refused in an error loop: above the cap of an issue, and above a partition's ceiling."""
+"""Events that are refused in an error loop: above the issue cap, and above the ceiling."""
 
 import uuid
 from typing import Any
@@ -69,7 +69,7 @@ def capped(monkeypatch: pytest.MonkeyPatch) -> int:
     return 100
 
 
-def test_beyond_the_cap_of_an_issue_sdks_wait_ten_seconds_and_the_ledger_counts(
+def test_events_above_the_issue_cap_are_429_for_ten_seconds_and_counted_as_losses(
     busy: Project, clock: Clock, capped: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = 0
@@ -91,7 +91,7 @@ def test_beyond_the_cap_of_an_issue_sdks_wait_ten_seconds_and_the_ledger_counts(
     assert send(busy, clock).status == 200
 
 
-def test_a_refusal_by_the_cap_costs_no_call_once_known(
+def test_a_refusal_by_the_issue_cap_makes_no_call_once_it_is_known(
     busy: Project, clock: Clock, capped: int
 ) -> None:
     while send(busy, clock).status == 200:
@@ -101,7 +101,7 @@ def test_a_refusal_by_the_cap_costs_no_call_once_known(
     assert calls == []
 
 
-def test_the_last_seconds_of_the_hour_are_the_longest_wait(
+def test_retry_after_of_the_issue_cap_ends_with_the_hour(
     busy: Project, clock: Clock, capped: int
 ) -> None:
     clock.ns -= clock.ns % (3_600 * 10**9)
@@ -111,7 +111,7 @@ def test_the_last_seconds_of_the_hour_are_the_longest_wait(
     assert 1 <= int(response.headers["Retry-After"]) <= 4
 
 
-def test_without_a_cap_or_with_a_busy_table_nothing_is_refused(
+def test_no_event_is_refused_without_an_issue_cap_or_if_leases_are_throttled(
     busy: Project, clock: Clock, capped: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def busy_leases(call: Call) -> Any:
@@ -130,7 +130,7 @@ def test_without_a_cap_or_with_a_busy_table_nothing_is_refused(
 
 
 @pytest.mark.parametrize("after", [False, True])
-def test_a_process_that_ends_while_it_leases_loses_no_event(
+def test_a_process_that_ends_while_it_takes_a_lease_loses_no_event(
     busy: Project, clock: Clock, capped: int, after: bool
 ) -> None:
     for _ in range(KEPT_AN_HOUR):
@@ -164,7 +164,7 @@ def test_a_throttled_event_is_refused_at_once_and_the_next_ones_without_a_call(
     assert send(busy, clock).status == 200
 
 
-def test_a_late_event_is_refused_like_others(busy: Project, clock: Clock) -> None:
+def test_a_throttled_late_event_is_refused_like_others(busy: Project, clock: Clock) -> None:
     send(busy, clock)
     with fault(1, throttled):
         assert send(busy, clock, timestamp=clock.ms / 1000 - 3_600).status == 429
@@ -242,11 +242,11 @@ def days_of(project_id: str, clock: Clock, counts: dict[int, tuple[int, int]]) -
 
 
 @pytest.mark.parametrize(
-    ("before", "number", "said"),
+    ("before", "number", "logged"),
     [(9_998, 1, []), (9_998, 2, [10_000]), (10_000, 1, []), (99_999, 2, [100_000])],
 )
-def test_a_project_is_said_to_be_busy_when_its_hour_reaches_a_number(
-    clock: Clock, caplog: pytest.LogCaptureFixture, before: int, number: int, said: list[int]
+def test_a_project_is_logged_as_busy_when_its_events_of_an_hour_reach_a_threshold(
+    clock: Clock, caplog: pytest.LogCaptureFixture, before: int, number: int, logged: list[int]
 ) -> None:
     # Of yesterday and of the first hour of today, too: these are not busy.
     clock.ns += (DAY_MS - clock.ms % DAY_MS + 4 * 3_600_000) * 10**6
@@ -254,31 +254,31 @@ def test_a_project_is_said_to_be_busy_when_its_hour_reaches_a_number(
     times = [clock.ms - DAY_MS, clock.ms - 4 * 3_600_000, *[clock.ms + n for n in range(number)]]
     stream.pump(stream.numbered(stream.event("1", at_ms) for at_ms in times))
     found = [each.getMessage() for each in caplog.records if "no event lost" in each.getMessage()]
-    assert found == [f"no event lost yet: project 1 has had {n} events in an hour" for n in said]
+    assert found == [f"no event lost yet: project 1 has had {n} events in an hour" for n in logged]
 
 
 @pytest.mark.usefixtures("owned")
-@pytest.mark.parametrize(("usual", "told"), [(0, True), (23_000, True), (25_000, False)])
-def test_owners_are_told_once_a_day_of_a_project_far_above_its_usual(
-    clock: Clock, caplog: pytest.LogCaptureFixture, usual: int, told: bool
+@pytest.mark.parametrize(("usual", "mailed"), [(0, True), (23_000, True), (25_000, False)])
+def test_owners_get_one_mail_a_day_about_a_project_far_above_its_usual(
+    clock: Clock, caplog: pytest.LogCaptureFixture, usual: int, mailed: bool
 ) -> None:
     days_of("1", clock, {0: (9_999, 9_999), **dict.fromkeys(range(1, 8), (usual, 0))})
     items = [stream.event("1", clock.ms + n) for n in range(3)]
     stream.pump(stream.numbered(items))
-    said = [each.getMessage() for each in caplog.records if "no event lost" in each.getMessage()]
-    assert said == ["no event lost yet: project 1 has had 10000 events in an hour"]
+    logged = [each.getMessage() for each in caplog.records if "no event lost" in each.getMessage()]
+    assert logged == ["no event lost yet: project 1 has had 10000 events in an hour"]
     for _ in range(2):
         with calling_as("LedgerFunction"):
-            handler("ledger")(batch(said, clock.ms), None)
+            handler("ledger")(batch(logged, clock.ms), None)
         owner_notices.clear_cache()
     assert [each.subject for each in mails()] == (
-        ["Errata: project 1 has far more events than usual"] * 2 if told else []
+        ["Errata: project 1 has far more events than usual"] * 2 if mailed else []
     )
-    if told:
+    if mailed:
         assert "10,000 events within an hour" in mails()[0].body
     (filtered,) = {
         each["Properties"]["FilterPattern"]
         for name, each in of_type("AWS::Serverless::Function")["LedgerFunction"]["Events"].items()
         if name == "OfDigest"
     }
-    assert filtered.strip('"') in said[0]
+    assert filtered.strip('"') in logged[0]

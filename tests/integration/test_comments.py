@@ -1,4 +1,4 @@
-"""People comment on issues. Nothing is said twice, lost, or changed by somebody else."""
+"""Comments on issues: none is stored twice, lost, or changed by somebody else."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def room(busy: Project, clock: Clock) -> Room:
     return made
 
 
-def test_who_said_what_stands_in_the_activity(room: Room) -> None:
+def test_comments_edits_and_deletions_are_in_the_activity(room: Room) -> None:
     first = room.say("  Guests have no address.\r\nRolling back.  ")
     assert first.text == "Guests have no address.\nRolling back."
     room.resolve()
@@ -61,7 +61,7 @@ def test_who_said_what_stands_in_the_activity(room: Room) -> None:
         room.edit(second, "again", by=BEN)
 
 
-def test_secrets_are_replaced_as_in_events(room: Room) -> None:
+def test_secrets_in_comments_are_replaced_as_in_events(room: Room) -> None:
     token = f"ghp_{'x1' * 18}"
     note = room.say(f"It works with {token}, @ben.")
     assert (note.text, note.mentions) == ("It works with [Filtered], @ben.", (BEN,))
@@ -84,7 +84,7 @@ def test_secrets_are_replaced_as_in_events(room: Room) -> None:
         ("x" * 10_001, "The comment has 10,001 characters. At most 10,000 are allowed."),
     ],
 )
-def test_what_is_empty_or_too_long_is_refused(room: Room, text: str, says: str) -> None:
+def test_an_empty_or_too_long_comment_is_refused(room: Room, text: str, says: str) -> None:
     with pytest.raises(ErrataError) as refused:
         room.say(text)
     assert str(refused.value) == says
@@ -103,7 +103,7 @@ def test_a_form_that_is_sent_twice_is_one_comment(room: Room) -> None:
     assert room.issue().notes == 2
 
 
-def test_people_who_speak_at_once_are_all_heard(room: Room) -> None:
+def test_comments_that_are_written_at_once_are_all_kept(room: Room) -> None:
     with atomic():
         found, visible, issue_id = projects.find(room.id), room.visible(), room.issue().id
 
@@ -116,7 +116,7 @@ def test_people_who_speak_at_once_are_all_heard(room: Room) -> None:
     assert (room.issue().notes, room.issue().count) == (3, 2)
 
 
-def test_a_comment_that_is_cut_off_is_there_or_not(room: Room) -> None:
+def test_an_interrupted_comment_is_stored_and_counted_or_neither(room: Room) -> None:
     found, visible, issue_id = projects.find(room.id), room.visible(), room.issue().id
     for after in (False, True):
         for number in (1, 2):
@@ -127,7 +127,7 @@ def test_a_comment_that_is_cut_off_is_there_or_not(room: Room) -> None:
     assert [each.text for each in room.activity()] == ["hi"]
 
 
-def test_only_one_s_own_comment_is_changed_and_only_as_it_was_seen(room: Room) -> None:
+def test_only_the_author_edits_a_comment_and_only_its_current_version(room: Room) -> None:
     note = room.say("one")
     with pytest.raises(ForbiddenError, match=f"This comment is by {ANNA}"):
         room.edit(note, "two", by=BEN)
@@ -141,7 +141,7 @@ def test_only_one_s_own_comment_is_changed_and_only_as_it_was_seen(room: Room) -
     assert (room.activity()[0].deleted_by, room.activity()[0].by) == (BEN, ANNA)
 
 
-def test_a_viewer_says_nothing(room: Room) -> None:
+def test_a_viewer_cannot_add_edit_or_delete_comments(room: Room) -> None:
     note = room.say("one", by=EVE)  # as a member
     viewer = room.visible().for_member(EVE, "viewer")
     found, issue_id = projects.find(room.id), room.issue().id
@@ -154,7 +154,9 @@ def test_a_viewer_says_nothing(room: Room) -> None:
             refused()
 
 
-def test_an_issue_takes_only_so_many(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_issue_takes_a_limited_number_of_comments(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(issues, "MAX_NOTES", 2)
     room.say("one")
     room.assign(BEN)
@@ -178,7 +180,7 @@ def test_activity_is_read_in_pages(room: Room) -> None:
     assert seen == [f"{n}" for n in range(44, -1, -1)]
 
 
-def test_comments_live_as_long_as_the_issue_and_no_longer(room: Room) -> None:
+def test_comments_are_kept_as_long_as_the_issue_and_deleted_with_it(room: Room) -> None:
     room.say("one")
     for _ in range(8):
         room.clock.days(KEPT_DAYS - 1)
@@ -197,7 +199,7 @@ def test_an_erasure_replaces_the_person_in_comments(room: Room) -> None:
     assert (note.text, note.by, note.mentions) == ("**[Erased]** called. @ben", BEN, (BEN,))
 
 
-def test_nobody_is_mentioned_who_does_not_see_the_project(room: Room) -> None:
+def test_a_member_who_does_not_see_the_project_is_not_mentioned(room: Room) -> None:
     assert room.say("@iris @iris@example.com").mentions == ()
     members.change("default", "iris@example.com", teams=[room.team])
     assert room.say("@iris").mentions == ("iris@example.com",)

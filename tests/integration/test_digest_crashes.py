@@ -38,7 +38,7 @@ _projects = count(100)
 
 
 def fresh() -> str:
-    """A project that nobody has used."""
+    """Return the id of a project that no test has used."""
     return str(next(_projects))
 
 
@@ -59,20 +59,20 @@ def traffic(*project_ids: str) -> list[Item]:
 
 
 def two_transactions(project_id: str) -> list[Item]:
-    """More new issues than one transaction takes."""
+    """Return events of more new issues than one transaction takes."""
     return [
         stream.event(project_id, START_MS + n, fingerprint=f"f{n}", release="r0") for n in range(52)
     ]
 
 
-def forget_counts(*project_ids: str) -> None:
+def delete_counts(*project_ids: str) -> None:
     """Empty the table: moto copies all of it with each transaction."""
     for project_id in project_ids:
         issues.delete_generation(issues_partition(project_id, 0))
 
 
 def counts(project_id: str) -> tally.Counts:
-    """What is counted, but for the names that an issue of many releases forgets."""
+    """Return what is counted, without the releases of issues: an issue keeps only some of many."""
     found = tally.counted(project_id)
     for issue in found["issues"].values():
         del issue["releases"]
@@ -90,7 +90,7 @@ def assert_exact(items: list[Item]) -> None:
 # ------------------------------------------------------------------ the process ends
 
 
-def test_cut_off_anywhere_a_batch_that_comes_again_is_counted_once() -> None:
+def test_a_batch_is_counted_once_after_an_interruption_at_any_call() -> None:
     cuts = 0
     for number in count(1):
         items = traffic(one := fresh(), other := fresh())
@@ -104,7 +104,7 @@ def test_cut_off_anywhere_a_batch_that_comes_again_is_counted_once() -> None:
         stream.pump(batch)
         for project_id in (one, other):
             assert_exact([item for item in items if item["pk"]["S"] == project_id])
-        forget_counts(one, other)
+        delete_counts(one, other)
         if not outcome.struck:
             break
     # The rows, and for each project closed issues, webhooks, the rows that find issues, the issues,
@@ -112,7 +112,7 @@ def test_cut_off_anywhere_a_batch_that_comes_again_is_counted_once() -> None:
     assert cuts >= 15
 
 
-def test_cut_off_between_the_transactions_of_a_batch_it_is_counted_once() -> None:
+def test_a_batch_is_counted_once_after_an_interruption_between_its_transactions() -> None:
     for number in count(4):
         items = two_transactions(project_id := fresh())
         batch = stream.numbered(items)
@@ -125,17 +125,17 @@ def test_cut_off_between_the_transactions_of_a_batch_it_is_counted_once() -> Non
         stream.pump(batch[:17])
         stream.pump(batch[17:])
         assert_exact(items)
-        forget_counts(project_id)
+        delete_counts(project_id)
         if not outcome.struck:
             break
 
 
-# ------------------------------------------------------------------ DynamoDB says no
+# ------------------------------------------------------------------ DynamoDB refuses a call
 
 
 @pytest.mark.parametrize("error", [throttled, starved, conflicting])
-@pytest.mark.parametrize("after", [False, True], ids=["refused", "done, but answered late"])
-def test_refused_once_at_any_call_a_batch_is_counted_once(
+@pytest.mark.parametrize("after", [False, True], ids=["refused", "done, then refused"])
+def test_a_batch_is_counted_once_if_any_call_is_refused_once(
     clock: Clock, error: Callable[[Call], ClientError], after: bool
 ) -> None:
     for number in count(1):
@@ -143,14 +143,14 @@ def test_refused_once_at_any_call_a_batch_is_counted_once(
         with fault(number, error, after=after) as outcome:
             stream.pump(stream.numbered(items))
         assert_exact(items)
-        forget_counts(project_id)
+        delete_counts(project_id)
         if not outcome.struck:
             break
         assert account.dead_letters() == []
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_rows_that_find_issues_are_each_written_once_and_tried_again_if_throttled(
+def test_rows_that_find_issues_are_written_once_and_retried_if_throttled(
     clock: Clock, number: int
 ) -> None:
     tags = {f"tag{n}": f"value {n}" for n in range(60)}
@@ -176,11 +176,11 @@ def test_rows_that_find_issues_are_each_written_once_and_tried_again_if_throttle
     assert_exact(items)
 
 
-def refusing(error: Callable[[Call], BaseException], *marks: str) -> Callable[[Call], Any]:
+def refusing(error: Callable[[Call], BaseException], *texts: str) -> Callable[[Call], Any]:
     """Refuse every write of an issue, a release or a day that mentions one of these."""
 
     def watch(call: Call) -> Any:
-        hit = any(mark in str(call.parameters) for mark in marks)
+        hit = any(text in str(call.parameters) for text in texts)
         if call.operation in ("TransactWriteItems", "PutItem") and hit:
             raise error(call)
         return call.send()
@@ -189,12 +189,12 @@ def refusing(error: Callable[[Call], BaseException], *marks: str) -> Callable[[C
 
 
 def issue_of(item: Item) -> str:
-    """The sort key of an event's issue."""
+    """Return the sort key of an event's issue."""
     return f"issue#{events.issue_of(item)}"
 
 
 @pytest.mark.parametrize("error", [throttled, starved])
-def test_an_issue_that_is_refused_for_long_comes_again_with_its_batch(
+def test_a_batch_is_retried_if_one_of_its_issues_stays_throttled(
     error: Callable[[Call], ClientError], clock: Clock
 ) -> None:
     items = traffic(project_id := fresh())
@@ -212,7 +212,7 @@ def test_an_issue_that_is_refused_for_long_comes_again_with_its_batch(
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "PutItem"])
-def test_an_operator_sees_in_the_log_what_was_tried_again(
+def test_a_retry_is_logged_with_its_error(
     operation: str, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "errata")
@@ -227,14 +227,14 @@ def test_an_operator_sees_in_the_log_what_was_tried_again(
     items = traffic(fresh())
     with watched(watch):
         assert stream.deliver(stream.numbered(items)) == []
-    said = [each.getMessage() for each in caplog.records if each.name == "errata"]
-    assert said == ["digest tries again"]
+    logged = [each.getMessage() for each in caplog.records if each.name == "errata"]
+    assert logged == ["digest tries again"]
     assert "ThrottledError" in caplog.text
     assert_exact(items)
 
 
 @pytest.mark.parametrize("error", [throttled, starved])
-def test_a_throttled_batch_is_tried_again_whole_and_not_issue_by_issue(
+def test_a_throttled_batch_is_retried_as_a_whole_and_not_issue_by_issue(
     error: Callable[[Call], ClientError], clock: Clock
 ) -> None:
     project_id = fresh()
@@ -253,7 +253,7 @@ def unreachable(_call: Call) -> BaseException:
     return EndpointConnectionError(endpoint_url="https://dynamodb")
 
 
-def test_without_a_response_the_batch_fails_at_once_and_comes_again() -> None:
+def test_a_batch_without_a_response_fails_at_once_and_is_counted_when_retried() -> None:
     items = traffic(one := fresh(), other := fresh())
     batch = stream.numbered(items)
     tries: list[str] = []
@@ -273,7 +273,7 @@ def test_without_a_response_the_batch_fails_at_once_and_comes_again() -> None:
         assert_exact([item for item in items if item["pk"]["S"] == project_id])
 
 
-def test_a_project_whose_rows_others_keep_busy_comes_again_as_a_whole(clock: Clock) -> None:
+def test_a_project_with_repeated_conflicts_is_retried_as_a_whole(clock: Clock) -> None:
     items = traffic(one := fresh(), other := fresh())
     batch = stream.numbered(items)
     with recorded() as seen, watched(refusing(conflicting, f"'{other}#0'")):
@@ -287,7 +287,7 @@ def test_a_project_whose_rows_others_keep_busy_comes_again_as_a_whole(clock: Clo
 
 
 @pytest.mark.parametrize("error", [throttled, starved, conflicting])
-def test_later_events_of_an_issue_never_overtake_earlier_ones(
+def test_no_day_is_counted_before_all_issues_of_a_batch_are_stored(
     clock: Clock, error: Callable[[Call], ClientError]
 ) -> None:
     items = two_transactions(project_id := fresh())
@@ -299,7 +299,7 @@ def test_later_events_of_an_issue_never_overtake_earlier_ones(
     assert_exact(items)
 
 
-def test_a_refused_transaction_of_new_issues_keeps_no_other_from_being_stored(
+def test_a_refused_transaction_of_new_issues_does_not_block_the_next_one(
     clock: Clock,
 ) -> None:
     items = two_transactions(project_id := fresh())
@@ -309,7 +309,7 @@ def test_a_refused_transaction_of_new_issues_keeps_no_other_from_being_stored(
     assert found.keys() == {issue_of(item).removeprefix("issue#") for item in items[49:]}
 
 
-def test_late_events_are_not_counted_if_another_writer_counts_at_the_same_time() -> None:
+def test_replayed_events_are_not_counted_if_another_writer_has_changed_the_rows() -> None:
     project_id = fresh()
     items = [
         stream.event(project_id, START_MS + n, fingerprint="f", release=f"r{n}") for n in range(3)
@@ -332,7 +332,7 @@ def test_late_events_are_not_counted_if_another_writer_counts_at_the_same_time()
     assert_exact(items)
 
 
-def test_rows_that_are_left_unread_are_read_again(clock: Clock) -> None:
+def test_unprocessed_keys_are_read_again(clock: Clock) -> None:
     items = traffic(fresh())
 
     def half(call: Call) -> Any:
@@ -355,32 +355,32 @@ def test_rows_that_are_left_unread_are_read_again(clock: Clock) -> None:
     assert_exact(items)
 
 
-# ------------------------------------------------------------------ what will never do
+# ------------------------------------------------------------------ permanent errors
 
 
 TOO_LARGE = "Item size has exceeded the maximum"
 
 
 def invalid(call: Call) -> BaseException:
-    """An item that DynamoDB refuses because it is invalid."""
+    """Return DynamoDB's error for an invalid item."""
     error: Any = {"Code": "ValidationException", "Message": TOO_LARGE}
     return ClientError({"Error": error}, call.operation)
 
 
-def set_aside() -> list[str]:
-    """The messages of the events that were refused. An operator reads in each why."""
+def refused_letters() -> list[str]:
+    """Return the dead letters. Each says why its event was refused."""
     letters = account.dead_letters()
     assert [each for each in letters if TOO_LARGE not in each] == []
     return letters
 
 
 def invalid_inside(call: Call) -> BaseException:
-    """A transaction that DynamoDB refuses because an updated item would be invalid."""
+    """Return DynamoDB's error for a transaction in which an updated item would be invalid."""
     return cancelled(call, "ValidationError")
 
 
 @pytest.mark.parametrize("invalid", [invalid, invalid_inside])
-def test_an_issue_that_can_never_be_counted_is_set_aside_and_blocks_nobody(
+def test_events_of_an_issue_with_a_permanent_error_are_dead_lettered_and_block_no_other(
     invalid: Callable[[Call], BaseException],
 ) -> None:
     items = traffic(project_id := fresh())
@@ -395,17 +395,17 @@ def test_an_issue_that_can_never_be_counted_is_set_aside_and_blocks_nobody(
     assert_exact([item for item in items if issue_of(item) != second])
 
 
-def test_two_issues_that_can_never_be_counted_are_both_set_aside() -> None:
+def test_events_of_two_issues_with_permanent_errors_are_all_dead_lettered() -> None:
     items = traffic(fresh())
     bad = {issue_of(item) for item in items[:2]}
     with watched(refusing(invalid, *bad)):
         assert stream.deliver(stream.numbered(items)) == []
     good = [item for item in items if issue_of(item) not in bad]
-    assert len(set_aside()) == len(items) - len(good)
+    assert len(refused_letters()) == len(items) - len(good)
     assert_exact(good)
 
 
-def test_an_issue_that_can_never_be_counted_is_still_found_by_its_counts() -> None:
+def test_an_issue_with_a_permanent_error_keeps_its_count_and_rows() -> None:
     project_id = fresh()
     items = [stream.event(project_id, START_MS + n, fingerprint="f") for n in range(9)]
     batch = stream.numbered(items)
@@ -415,7 +415,7 @@ def test_an_issue_that_can_never_be_counted_is_still_found_by_its_counts() -> No
     assert counts(project_id)["issues"][issue_of(items[0]).removeprefix("issue#")]["count"] == 1
 
 
-def test_a_release_that_can_never_be_stored_does_not_hide_that_its_day_is_throttled(
+def test_a_throttled_day_is_retried_even_if_a_release_has_a_permanent_error(
     clock: Clock,
 ) -> None:
     project_id = fresh()
@@ -436,7 +436,7 @@ def test_a_release_that_can_never_be_stored_does_not_hide_that_its_day_is_thrott
     assert sum(counts(project_id)["days"].values()) == 3
 
 
-def test_rows_that_can_never_be_stored_block_no_other_project() -> None:
+def test_a_permanent_error_of_one_project_blocks_no_other_project() -> None:
     items = traffic(bad := fresh(), good := fresh())
 
     def watch(call: Call) -> Any:
@@ -446,11 +446,11 @@ def test_rows_that_can_never_be_stored_block_no_other_project() -> None:
 
     with watched(watch):
         assert stream.deliver(stream.numbered(items)) == []
-    assert len(set_aside()) == 6
+    assert len(refused_letters()) == 6
     assert_exact([item for item in items if item["pk"]["S"] == good])
 
 
-def test_events_that_a_day_can_never_count_are_set_aside_and_their_issues_count_them() -> None:
+def test_a_day_with_a_permanent_error_dead_letters_events_that_issues_have_counted() -> None:
     items = traffic(project_id := fresh())
 
     def watch(call: Call) -> Any:
@@ -460,13 +460,13 @@ def test_events_that_a_day_can_never_count_are_set_aside_and_their_issues_count_
 
     with watched(watch):
         assert stream.deliver(stream.numbered(items)) == []
-    assert len(set_aside()) == len(items)
+    assert len(refused_letters()) == len(items)
     counted = usecases.list_issues(visible_in(project_id, START_MS + 20))
     assert sum(issue.count for issue in counted) == len(items)
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_of_two_issues_the_one_that_can_be_counted_is(first: bool) -> None:
+def test_an_issue_is_counted_if_another_one_has_a_permanent_error(first: bool) -> None:
     items = [item for n, item in enumerate(traffic(fresh())) if n % 3 < 2]
     bad = issue_of(items[0 if first else 1])
     with watched(refusing(invalid, bad)):
@@ -476,7 +476,7 @@ def test_of_two_issues_the_one_that_can_be_counted_is(first: bool) -> None:
     assert_exact(good)
 
 
-def test_new_issues_before_and_after_one_that_can_never_be_stored_have_all_numbers() -> None:
+def test_new_issues_get_consecutive_numbers_around_one_with_a_permanent_error() -> None:
     items = two_transactions(project_id := fresh())
     with watched(refusing(invalid, issue_of(items[20]))):
         assert stream.deliver(stream.numbered(items)) == []
@@ -489,7 +489,7 @@ def test_new_issues_before_and_after_one_that_can_never_be_stored_have_all_numbe
     assert [issue.first_event for issue in by_number] == [item["sk"]["S"] for item in good]
 
 
-def test_a_record_that_is_no_event_is_set_aside_and_blocks_nobody() -> None:
+def test_unreadable_stream_records_are_dead_lettered_and_block_no_other() -> None:
     items = traffic(fresh())
     batch = stream.numbered(items)
     for name, value in {"payload": {"B": "bm90IHpsaWI="}, "ttl": {"N": "x"}}.items():
@@ -530,7 +530,7 @@ def hide_by_clear(project_id: str) -> None:
 
 
 @pytest.mark.parametrize("hide", [hide_by_deletion, hide_by_clear])
-def test_an_event_that_can_never_be_deleted_is_set_aside_alone(
+def test_only_an_event_whose_deletion_fails_permanently_is_dead_lettered(
     hide: Callable[[str], None], clock: Clock
 ) -> None:
     hide(project_id := fresh())
@@ -539,7 +539,7 @@ def test_an_event_that_can_never_be_deleted_is_set_aside_alone(
     _, stays, _, counted = stream.put([*late, new])
     with watched(refusing_to_delete(stays)):
         assert stream.deliver(stream.numbered([*late, new], 2001)) == []
-    (letter,) = set_aside()
+    (letter,) = refused_letters()
     assert stays in letter
     stored = [each["sk"]["S"] for each in stream.stored_events() if each["pk"]["S"] == project_id]
     assert stored == [stays, counted]
@@ -548,7 +548,7 @@ def test_an_event_that_can_never_be_deleted_is_set_aside_alone(
 
 
 @pytest.mark.parametrize("hide", [hide_by_deletion, hide_by_clear])
-def test_an_event_that_cannot_be_deleted_now_comes_again(
+def test_an_event_whose_deletion_is_throttled_is_retried(
     hide: Callable[[str], None], clock: Clock
 ) -> None:
     hide(project_id := fresh())

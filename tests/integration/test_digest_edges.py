@@ -1,4 +1,4 @@
-"""Digest and its neighbours where rows are old, shared, restored, or changed at the same moment."""
+"""Digest with rows that are old or restored, or that others change at the same time."""
 
 import time
 from itertools import count
@@ -30,12 +30,12 @@ ANNA = "anna@example.com"
 
 
 def fresh() -> str:
-    """A project that nobody has used."""
+    """Return the id of a project that no test has used."""
     return str(next(_projects))
 
 
 def traffic(project_id: str, number: int, issues: int = 3, **fields: Any) -> list[Item]:
-    """Events of some issues of one release, a second apart."""
+    """Return events of some issues of one release, a millisecond apart."""
     start_ms = now_ms() - 60_000
     return [
         stream.event(project_id, start_ms + n, fingerprint=f"f{n % issues}", release="r", **fields)
@@ -44,7 +44,7 @@ def traffic(project_id: str, number: int, issues: int = 3, **fields: Any) -> lis
 
 
 def stored(project_id: str, *kinds: str) -> list[Item]:
-    """The rows of these kinds of a project."""
+    """Return the rows of these kinds of a project."""
     pk = issues_partition(project_id, 0)
     found = [row for row in rows()["ISSUES_TABLE"] if row["pk"]["S"] == pk]
     return [row for row in found if row["sk"]["S"].startswith(kinds)]
@@ -62,7 +62,7 @@ def restored(project_id: str, *kinds: str) -> None:
 
 
 @pytest.mark.parametrize(("ends", "after"), [(killed, True), (throttled, True), (throttled, False)])
-def test_rows_without_a_position_miss_nothing_if_digest_is_interrupted(
+def test_restored_rows_count_every_event_once_if_digest_is_interrupted(
     clock: Clock, ends: Any, after: bool
 ) -> None:
     for number in count(1):
@@ -82,7 +82,7 @@ def test_rows_without_a_position_miss_nothing_if_digest_is_interrupted(
             break
 
 
-def test_restored_rows_are_counted_on_at_the_first_try(
+def test_restored_rows_are_counted_further_without_a_retry(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "errata")
@@ -94,7 +94,9 @@ def test_restored_rows_are_counted_on_at_the_first_try(
     tally.assert_exact(items)
 
 
-def test_restored_rows_that_can_never_be_stored_keep_no_issue_from_counting(clock: Clock) -> None:
+def test_a_restored_day_with_a_permanent_error_does_not_stop_issues_from_counting(
+    clock: Clock,
+) -> None:
     items = traffic(project_id := fresh(), 6)
     stream.pump(stream.numbered(items[:3]))
     restored(project_id, "issue#", "release#", "day#")
@@ -110,7 +112,7 @@ def test_restored_rows_that_can_never_be_stored_keep_no_issue_from_counting(cloc
     assert sum(each.count for each in issues.list_issues(visible_in(project_id))) == 6
 
 
-def test_a_process_that_knew_a_project_before_its_clear_counts_after_it(clock: Clock) -> None:
+def test_a_process_that_has_cached_a_generation_counts_events_after_a_clear(clock: Clock) -> None:
     items = traffic(project_id := fresh(), 2, issues=1)
     stream.pump(stream.numbered(items))
     clear(project_id)
@@ -129,7 +131,7 @@ def test_the_status_of_a_restored_issue_can_be_changed(clock: Clock) -> None:
     assert issues.resolve(visible_in(project_id), issue.id, ANNA).status == "resolved"
 
 
-def test_a_restored_issue_that_was_deleted_comes_back_with_its_next_event(clock: Clock) -> None:
+def test_a_restored_issue_that_was_deleted_is_opened_by_its_next_event(clock: Clock) -> None:
     items = traffic(project_id := fresh(), 1)
     stream.pump(stream.numbered(items))
     restored(project_id, "issue#", "release#", "day#")
@@ -140,7 +142,9 @@ def test_a_restored_issue_that_was_deleted_comes_back_with_its_next_event(clock:
     assert [each.count for each in issues.list_issues(visible_in(project_id))] == [1]
 
 
-def test_a_deletion_covers_the_newest_event_of_its_issue_if_it_comes_again(clock: Clock) -> None:
+def test_the_newest_event_of_a_deleted_issue_is_deleted_when_it_is_delivered_again(
+    clock: Clock,
+) -> None:
     item = stream.event(project_id := fresh(), clock.ms + 1, fingerprint="f")
     stream.put([item])
     batch = stream.numbered([item])
@@ -152,24 +156,24 @@ def test_a_deletion_covers_the_newest_event_of_its_issue_if_it_comes_again(clock
     assert list(issues.list_issues(visible_in(project_id))) == []
 
 
-# ------------------------------------------------------------------ events that come late
+# ------------------------------------------------------------------ events counted by a redrive
 
 
-def test_any_number_of_issues_of_a_day_is_counted_late_at_once(clock: Clock) -> None:
+def test_a_redrive_counts_events_of_many_issues_at_once(clock: Clock) -> None:
     items = traffic(project_id := fresh(), 60, issues=30)
     ids = set(stream.put(items))
     assert redrive.count_events(project_id, ids) == (60, [])
     tally.assert_exact(items)
 
 
-def test_any_number_of_events_of_an_issue_is_counted_late_at_once(clock: Clock) -> None:
+def test_a_redrive_counts_a_thousand_events_of_an_issue_at_once(clock: Clock) -> None:
     items = traffic(project_id := fresh(), 1_000, issues=1)
     ids = set(stream.put(items))
     assert redrive.count_events(project_id, ids) == (1_000, [])
     tally.assert_exact(items)
 
 
-def test_what_is_delivered_again_after_late_events_counts_once(clock: Clock) -> None:
+def test_a_batch_that_is_delivered_again_after_a_redrive_is_counted_once(clock: Clock) -> None:
     items = traffic(project_id := fresh(), 6, 1)
     stream.put(items)
     batch = stream.numbered(items[:3])
@@ -179,7 +183,7 @@ def test_what_is_delivered_again_after_late_events_counts_once(clock: Clock) -> 
     tally.assert_exact(items)
 
 
-def test_late_events_leave_no_row_by_which_an_issue_was_found_before(clock: Clock) -> None:
+def test_a_redrive_deletes_the_former_rank_row_of_an_issue(clock: Clock) -> None:
     items = traffic(project_id := fresh(), 40, 1)
     stream.put(items)
     stream.pump(stream.numbered(items[:1]))
@@ -188,15 +192,15 @@ def test_late_events_leave_no_row_by_which_an_issue_was_found_before(clock: Cloc
     assert row["sk"]["S"].split("#")[3] == f"{ranks.rank(40):04d}"
 
 
-def test_what_is_cleared_while_it_is_counted_late_does_not_count(clock: Clock) -> None:
+def test_events_that_are_cleared_during_a_redrive_are_not_counted(clock: Clock) -> None:
     ids = set(stream.put(traffic(project_id := fresh(), 3)))
     met: list[Call] = []
 
     def meanwhile(call: Call) -> Any:
         if any(each in str(call.parameters) for each in ids) and not met:
             met.append(call)
-            mark = Watermark(1, floor_id(clock.ms))
-            assert watermarks.move_watermark(project_id, mark, 0)
+            watermark = Watermark(1, floor_id(clock.ms))
+            assert watermarks.move_watermark(project_id, watermark, 0)
         return call.send()
 
     with watched(meanwhile):
@@ -205,10 +209,12 @@ def test_what_is_cleared_while_it_is_counted_late_does_not_count(clock: Clock) -
     assert list(issues.list_issues(visible_in(project_id))) == []
 
 
-# ------------------------------------------------------------------ people at the same moment
+# ------------------------------------------------------------------ people at the same time
 
 
-def test_an_issue_that_is_resolved_right_after_it_regressed_is_in_the_list(clock: Clock) -> None:
+def test_an_issue_resolved_right_after_it_regressed_is_in_the_lists_of_resolved_ones(
+    clock: Clock,
+) -> None:
     project_id = fresh()
     first, second = traffic(project_id, 1), traffic(project_id, 1)
     stream.pump(stream.numbered(first))
@@ -233,7 +239,9 @@ def test_an_issue_that_is_resolved_right_after_it_regressed_is_in_the_list(clock
         assert [each.id for each in page.issues] == [issue.id], sort
 
 
-def test_an_issue_that_is_resolved_at_once_keeps_its_words(clock: Clock) -> None:
+def test_an_issue_keeps_its_search_text_if_it_is_resolved_while_the_index_lags(
+    clock: Clock,
+) -> None:
     stream.pump(stream.numbered(traffic(project_id := fresh(), 1)))
     (issue,) = issues.list_issues(visible_in(project_id))
     (row,) = stored(project_id, "number#open#")
@@ -243,7 +251,9 @@ def test_an_issue_that_is_resolved_at_once_keeps_its_words(clock: Clock) -> None
     assert moved["text"] == row["text"]
 
 
-def test_an_issue_that_is_ignored_for_years_is_no_news_when_it_comes_back(clock: Clock) -> None:
+def test_an_issue_that_was_ignored_for_a_year_is_still_ignored_when_it_returns(
+    clock: Clock,
+) -> None:
     project_id, numbers = fresh(), count(1001)
 
     def send(**fields: Any) -> Issue:
@@ -275,7 +285,7 @@ def test_an_issue_has_at_most_two_hundred_releases_in_value_rows(clock: Clock) -
     assert len(stored(project_id, "value#release=")) <= 200
 
 
-def test_new_issues_with_tags_of_their_own_write_a_bounded_number_of_values(clock: Clock) -> None:
+def test_new_issues_with_different_tags_write_a_limited_number_of_value_rows(clock: Clock) -> None:
     project_id = fresh()
     items = [
         stream.event(
@@ -290,7 +300,7 @@ def test_new_issues_with_tags_of_their_own_write_a_bounded_number_of_values(cloc
     stream.pump(stream.numbered(items))
     assert len(stored(project_id, "value#release=")) == 100
     assert 1_000 <= len(stored(project_id, "value#")) <= 1_100
-    # What was left out is new when it comes again.
+    # A value that was left out is written with a later event.
     again = stream.event(project_id, now_ms(), fingerprint="f99", tags={"tag49": "99 49"})
     assert stored(project_id, "value#tag:tag49=99 49#") == []
     stream.pump(stream.numbered([again], 2001))
@@ -300,7 +310,7 @@ def test_new_issues_with_tags_of_their_own_write_a_bounded_number_of_values(cloc
 # ------------------------------------------------------------------ rows and threads of a batch
 
 
-def test_a_row_by_which_an_issue_was_found_before_is_deleted(clock: Clock) -> None:
+def test_the_former_rank_row_of_an_issue_is_deleted(clock: Clock) -> None:
     items = traffic(project_id := fresh(), 40, 1)
     for start in range(0, 40, 10):
         stream.pump(stream.numbered(items)[start : start + 10])
@@ -308,7 +318,9 @@ def test_a_row_by_which_an_issue_was_found_before_is_deleted(clock: Clock) -> No
     assert row["sk"]["S"].split("#")[3] == f"{ranks.rank(40):04d}"
 
 
-def test_an_event_without_a_release_does_not_hide_that_of_an_earlier_one(clock: Clock) -> None:
+def test_an_event_without_a_release_keeps_the_first_and_last_release_of_its_issue(
+    clock: Clock,
+) -> None:
     project_id = fresh()
     start_ms = now_ms() - 60_000
     named = [("", 0), ("1.0", 1), ("", 2)]
@@ -321,7 +333,7 @@ def test_an_event_without_a_release_does_not_hide_that_of_an_earlier_one(clock: 
     assert (issue.first_release, issue.last_release) == ("1.0", "1.0")
 
 
-def test_no_write_of_a_batch_still_runs_when_another_one_has_failed() -> None:
+def test_a_failed_write_waits_for_the_other_writes_of_its_batch() -> None:
     done = []
 
     def slow() -> None:

@@ -1,4 +1,4 @@
-"""Rows of IssuesTable come and go by their time to live, and the counts stay right."""
+"""Rows of IssuesTable expire, and the counts stay right."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,7 @@ DAY_NS = 86_400 * 10**9
 
 
 def expire(clock: Clock) -> int:
-    """Delete what DynamoDB would by now have deleted of IssuesTable; how many rows that were."""
+    """Delete the rows of IssuesTable that DynamoDB would have deleted by now. Return how many."""
     found = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"] != "numbers"]
     gone = [row for row in found if int(row["ttl"]["N"]) <= clock.ms // 1000]
     for row in gone:
@@ -50,7 +50,7 @@ def shop(busy: Project, clock: Clock) -> Shop:
     return Shop(busy.id, clock)
 
 
-def test_an_issue_that_goes_on_and_on_is_one_open_issue_of_its_release(shop: Shop) -> None:
+def test_an_issue_with_an_event_every_day_is_one_open_issue_of_its_release(shop: Shop) -> None:
     for day in range(10):
         shop.send(**EVENT)
         assert shop.release() == (day + 1, 1, 1)
@@ -58,11 +58,11 @@ def test_an_issue_that_goes_on_and_on_is_one_open_issue_of_its_release(shop: Sho
         expire(shop.clock)
 
 
-def test_an_issue_seen_seldom_is_one_open_issue_of_its_release(shop: Shop) -> None:
+def test_an_issue_seen_just_before_it_expires_is_one_open_issue_of_its_release(shop: Shop) -> None:
     for times in range(5):
         shop.send(**EVENT)
         assert shop.release() == (times + 1, 1, 1)
-        # A moment before everything expires.
+        # A second before everything expires.
         shop.clock.days(KEPT_DAYS)
         shop.clock.advance(-1)
         expire(shop.clock)
@@ -88,7 +88,7 @@ def test_the_rows_that_find_an_issue_are_written_once_a_week(shop: Shop) -> None
     assert all(int(ttl) - int(first[sk]) == 7 * 86_400 + 1 for sk, ttl in finding().items())
 
 
-def test_what_nobody_sees_any_more_is_gone(shop: Shop) -> None:
+def test_all_rows_of_an_issue_expire_after_its_last_event(shop: Shop) -> None:
     shop.send(**EVENT)
     shop.clock.days(KEPT_DAYS + 8)
     ranks = ["events", "users"]
@@ -101,7 +101,7 @@ def test_what_nobody_sees_any_more_is_gone(shop: Shop) -> None:
     assert expire(shop.clock) == 1
 
 
-def test_an_issue_that_comes_back_after_its_rows_are_gone_is_new(shop: Shop) -> None:
+def test_an_issue_that_returns_after_its_rows_were_deleted_is_new(shop: Shop) -> None:
     shop.send(**EVENT)
     shop.clock.days(KEPT_DAYS + 2)
     expire(shop.clock)
@@ -114,7 +114,7 @@ def test_an_issue_that_comes_back_after_its_rows_are_gone_is_new(shop: Shop) -> 
 # ------------------------------------------------------------------ expired, but not deleted
 
 
-def test_an_issue_that_comes_back_before_its_rows_are_gone_is_new(shop: Shop) -> None:
+def test_an_expired_issue_that_returns_before_its_rows_are_deleted_is_new(shop: Shop) -> None:
     shop.send(fingerprint="f", environment="prod", release="1.0", context={"user": {"id": 1}})
     shop.send(fingerprint="f", release="1.0")
     shop.clock.days(KEPT_DAYS)
@@ -126,7 +126,7 @@ def test_an_issue_that_comes_back_before_its_rows_are_gone_is_new(shop: Shop) ->
     assert (issue.users, list(issue.buckets.days.values())) == (b"", [1])
 
 
-def test_a_release_that_comes_back_before_its_row_is_gone_is_new(shop: Shop) -> None:
+def test_an_expired_release_that_returns_before_its_row_is_deleted_is_new(shop: Shop) -> None:
     shop.send(**EVENT)
     shop.send(**EVENT)
     shop.clock.days(KEPT_DAYS)
@@ -137,7 +137,7 @@ def test_a_release_that_comes_back_before_its_row_is_gone_is_new(shop: Shop) -> 
     assert release.first_seen == shop.clock.ms
 
 
-def test_when_a_release_was_first_seen_is_kept_for_a_year_after_it_was_last_seen(
+def test_a_known_release_is_kept_for_a_year_after_its_last_event(
     shop: Shop,
 ) -> None:
     for _ in range(3):
@@ -147,7 +147,9 @@ def test_when_a_release_was_first_seen_is_kept_for_a_year_after_it_was_last_seen
         shop.clock.days(40)
 
 
-def test_a_release_that_began_anew_is_not_taken_for_the_one_before(shop: Shop) -> None:
+def test_a_release_that_expires_and_begins_again_between_read_and_write_is_a_new_one(
+    shop: Shop,
+) -> None:
     # A second before midnight, so that no day is counted by both of the events below.
     shop.clock.ns += DAY_NS - shop.clock.ns % DAY_NS - 10**9
     shop.send(**EVENT)
@@ -157,7 +159,7 @@ def test_a_release_that_began_anew_is_not_taken_for_the_one_before(shop: Shop) -
     met: list[int] = []
 
     def meanwhile(call: Call) -> Any:
-        """Let the release expire and begin anew between a read of it and the write."""
+        """Let the release expire and begin again between a read of it and the write."""
         if call.operation == "TransactWriteItems" and not met:
             met.append(slow)
             shop.clock.advance(2)
@@ -194,7 +196,7 @@ def test_a_release_that_two_shards_create_at_the_same_time_counts_the_events_of_
     assert shop.release() == (2, 2, 2)
 
 
-def test_an_issue_that_comes_back_is_opened_by_the_release_that_lives(shop: Shop) -> None:
+def test_an_expired_issue_that_returns_counts_as_opened_by_its_release_again(shop: Shop) -> None:
     shop.send(**EVENT)
     shop.clock.days(KEPT_DAYS - 1)
     shop.send(**{**EVENT, "fingerprint": "g"})
@@ -205,9 +207,7 @@ def test_an_issue_that_comes_back_is_opened_by_the_release_that_lives(shop: Shop
 
 
 @pytest.mark.parametrize("deleted", [False, True])
-def test_an_issue_that_has_expired_is_no_open_issue_of_its_release(
-    shop: Shop, deleted: bool
-) -> None:
+def test_an_expired_issue_is_not_an_open_issue_of_its_release(shop: Shop, deleted: bool) -> None:
     def open_issues() -> dict[str, int]:
         if deleted:
             expire(shop.clock)
@@ -220,14 +220,16 @@ def test_an_issue_that_has_expired_is_no_open_issue_of_its_release(
     assert open_issues() == {"1.0": 2}
     shop.clock.days(KEPT_DAYS - 0.5)
     assert open_issues() == {"1.0": 1}
-    # It comes back, somewhere else at first.
+    # It returns, in another release at first.
     shop.send(fingerprint="f", release="2.0")
     assert open_issues() == {"1.0": 1, "2.0": 1}
     shop.send(fingerprint="f", release="1.0")
     assert open_issues() == {"1.0": 2, "2.0": 1}
 
 
-def test_a_release_that_comes_back_has_the_open_issues_that_are_seen_since(shop: Shop) -> None:
+def test_an_expired_release_that_returns_counts_only_open_issues_seen_since_then(
+    shop: Shop,
+) -> None:
     shop.send(fingerprint="f", release="1.0")
     shop.clock.days(0.5)
     shop.send(fingerprint="f", release="2.0")
@@ -237,7 +239,7 @@ def test_a_release_that_comes_back_has_the_open_issues_that_are_seen_since(shop:
     assert {each.release: each.open_issues for each in found} == {"1.0": 1, "2.0": 1}
 
 
-def test_an_issue_that_somebody_resolved_and_that_expired_comes_back_open(shop: Shop) -> None:
+def test_a_resolved_issue_that_expired_without_a_closed_row_returns_open(shop: Shop) -> None:
     shop.send(**EVENT)
     (row,) = [row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("issue#")]
     clients.dynamodb().put_item(
@@ -257,7 +259,7 @@ def test_a_day_is_shown_until_its_newest_event_expires(shop: Shop) -> None:
     assert issues.list_days(visible_in(shop.project_id), "") == {}
 
 
-def test_a_day_that_is_counted_again_after_it_expired_begins_anew(shop: Shop) -> None:
+def test_an_expired_day_that_is_counted_again_starts_from_zero(shop: Shop) -> None:
     shop.clock.ns += DAY_NS - shop.clock.ns % DAY_NS
     shop.send(**EVENT)
     shop.send(**EVENT)
@@ -267,7 +269,7 @@ def test_a_day_that_is_counted_again_after_it_expired_begins_anew(shop: Shop) ->
     assert list(issues.list_days(visible_in(shop.project_id), "").values()) == [1]
 
 
-def test_a_batch_that_comes_again_when_its_issue_has_expired_counts_nothing(shop: Shop) -> None:
+def test_a_batch_that_is_delivered_again_after_its_issue_expired_counts_nothing(shop: Shop) -> None:
     old = stream.record(stream.event(shop.project_id, shop.clock.ms, KEPT_DAYS, **EVENT), 1)
     stream.pump([old])
     shop.clock.days(KEPT_DAYS)
@@ -277,7 +279,7 @@ def test_a_batch_that_comes_again_when_its_issue_has_expired_counts_nothing(shop
         for issue in issues.list_issues(visible_in(shop.project_id)):
             assert issue.count == 1
     assert shop.release() == (1, 1, 1)
-    # Not when DynamoDB has deleted what remembers it, either.
+    # Nor if DynamoDB has deleted the rows with the positions.
     shop.clock.days(KEPT_DAYS + 8)
     expire(shop.clock)
     stream.pump([old, new])
@@ -286,7 +288,7 @@ def test_a_batch_that_comes_again_when_its_issue_has_expired_counts_nothing(shop
 
 
 @pytest.mark.parametrize("deleted", ["before", "meanwhile", "never"])
-def test_an_issue_that_comes_back_is_told_of_under_an_id_of_its_own(
+def test_the_message_about_an_expired_issue_that_returns_has_an_id_of_its_own(
     shop: Shop, deleted: str
 ) -> None:
     def cut_off(call: Call) -> Any:

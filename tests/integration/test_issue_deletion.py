@@ -1,4 +1,4 @@
-"""An issue is deleted at once, its events soon after; what comes later is a new issue."""
+"""An issue is deleted at once, its events soon after. A later event opens a new issue."""
 
 import itertools
 from typing import Any
@@ -41,7 +41,7 @@ class Shop:
         return self.noted(response.json["id"], digest)
 
     def capture(self, message: str = "careful") -> int:
-        """Submit an error by the legacy API; its number."""
+        """Submit an error by the legacy API. Return its number."""
         self.clock.advance(1)
         number: int = http.capture(self.project, message=message).json["id"]
         self.noted(stream.stored_events()[-1]["sk"]["S"], digest=True)
@@ -78,7 +78,7 @@ class Shop:
         return [event["id"] for event in http.events(self.project)][::-1]
 
     def remains(self) -> set[str]:
-        """What is left of deletions: markers, and rows of the issues table that are no issue."""
+        """Return the keys of the cleanup tasks that are left."""
         return {row["sk"]["S"] for row in rows()["EVENTS_TABLE"] if "delete#" in row["sk"]["S"]}
 
 
@@ -87,10 +87,10 @@ def shop(busy: Project, clock: Clock) -> Shop:
     return Shop(busy, clock)
 
 
-# ------------------------------------------------------------------ what is gone
+# ------------------------------------------------------------------ what is deleted
 
 
-def test_the_issue_and_its_activity_are_gone_at_once(shop: Shop) -> None:
+def test_a_deleted_issue_and_its_activity_disappear_at_once(shop: Shop) -> None:
     shop.send()
     shop.send(OTHER)
     issue_id = shop.issues()["boom"].id
@@ -107,7 +107,7 @@ def test_the_issue_and_its_activity_are_gone_at_once(shop: Shop) -> None:
     assert (release.open_issues, release.events) == (1, 2)
 
 
-def test_the_last_event_of_an_issue_that_is_deleted_at_once_is_not_counted_again(
+def test_the_last_event_of_a_deleted_issue_is_not_counted_when_it_is_stored_again(
     shop: Shop,
 ) -> None:
     shop.send()
@@ -123,7 +123,7 @@ def test_the_last_event_of_an_issue_that_is_deleted_at_once_is_not_counted_again
     assert (shop.issues(), shop.stored()) == ({}, [])
 
 
-def test_its_events_are_gone_when_the_worker_was_there_and_no_others(
+def test_cleanup_deletes_the_events_of_the_deleted_issue_and_no_others(
     shop: Shop, clock: Clock
 ) -> None:
     elsewhere = new_project()
@@ -151,7 +151,9 @@ def test_many_events_are_deleted(shop: Shop, clock: Clock) -> None:
     assert shop.stored() == [kept]
 
 
-def test_legacy_errors_go_with_their_numbers_and_clear_still_counts_exactly(shop: Shop) -> None:
+def test_legacy_errors_are_deleted_with_their_numbers_and_a_clear_counts_the_rest(
+    shop: Shop,
+) -> None:
     assert [shop.capture() for _ in range(3)] == [1, 2, 3]
     assert shop.capture("other") == 4
     shop.delete("careful")
@@ -167,10 +169,10 @@ def test_legacy_errors_go_with_their_numbers_and_clear_still_counts_exactly(shop
     assert http.php(action="clear", hash=shop.project.key).json == {"ok": True, "deleted": 1}
 
 
-# ------------------------------------------------------------------ what comes later
+# ------------------------------------------------------------------ late and later events
 
 
-def test_an_event_that_comes_later_is_a_new_issue_and_told(shop: Shop) -> None:
+def test_a_later_event_opens_a_new_issue_and_sends_a_message(shop: Shop) -> None:
     webhooks.add(shop.id, "https://example.com/hook", ())
     shop.send()
     shop.send()
@@ -186,7 +188,7 @@ def test_an_event_that_comes_later_is_a_new_issue_and_told(shop: Shop) -> None:
     assert shop.stored() == [event_id]
 
 
-def test_it_is_seen_in_the_releases_of_its_new_life_alone(shop: Shop) -> None:
+def test_an_issue_opened_after_a_deletion_is_only_in_releases_seen_since(shop: Shop) -> None:
     shop.send(EVENT | {"release": "1.0"})
     shop.send(EVENT | {"release": "2.0"})
     shop.delete()
@@ -197,7 +199,7 @@ def test_it_is_seen_in_the_releases_of_its_new_life_alone(shop: Shop) -> None:
     assert open_issues == {"1.0": 0, "2.0": 1}
 
 
-def test_an_event_that_was_received_before_is_not_counted_and_goes(shop: Shop) -> None:
+def test_an_event_received_before_the_deletion_is_deleted_and_not_counted(shop: Shop) -> None:
     shop.send()
     shop.send(digest=False)
     shop.delete()
@@ -207,7 +209,7 @@ def test_an_event_that_was_received_before_is_not_counted_and_goes(shop: Shop) -
     assert shop.stored() == []
 
 
-def test_an_event_that_was_received_before_is_not_counted_by_the_new_issue_either(
+def test_an_event_received_before_the_deletion_is_not_counted_by_the_new_issue(
     shop: Shop,
 ) -> None:
     shop.send()
@@ -227,7 +229,7 @@ def test_an_event_that_was_received_before_is_not_counted_by_the_new_issue_eithe
     assert shop.issues() == {}
 
 
-def test_an_event_that_is_stored_while_the_worker_is_there_is_deleted(shop: Shop) -> None:
+def test_an_event_that_is_stored_during_the_cleanup_is_deleted(shop: Shop) -> None:
     shop.send()
     shop.delete()
     late = stream.event(shop.id, shop.clock.ms - 10, **EVENT)
@@ -252,7 +254,9 @@ def test_an_event_that_is_stored_while_the_worker_is_there_is_deleted(shop: Shop
     assert stream.stored_events() == []
 
 
-def test_a_legacy_error_that_is_stored_late_is_deleted_with_its_number(shop: Shop) -> None:
+def test_a_legacy_error_that_is_stored_after_the_cleanup_is_deleted_with_its_number(
+    shop: Shop,
+) -> None:
     shop.capture()
     shop.capture()
     error = shop.log[-1]
@@ -266,12 +270,12 @@ def test_a_legacy_error_that_is_stored_late_is_deleted_with_its_number(shop: Sho
 
 
 def numbers_of(shop: Shop) -> list[Item]:
-    """The rows of the legacy numbers, ascending."""
+    """Return the rows of the legacy numbers, ascending."""
     found = [row for row in rows()["EVENTS_TABLE"] if row["pk"]["S"] == f"{shop.id}#legacy"]
     return sorted(found, key=lambda row: row["sk"]["S"])
 
 
-def test_an_index_that_lags_by_minutes_hides_no_event_from_the_worker(shop: Shop) -> None:
+def test_cleanup_deletes_events_that_the_index_does_not_have_yet(shop: Shop) -> None:
     shop.send()
     shop.send()
     shop.delete()
@@ -286,7 +290,7 @@ def test_an_index_that_lags_by_minutes_hides_no_event_from_the_worker(shop: Shop
     assert stream.stored_events() == []
 
 
-def test_an_event_counted_before_goes_though_its_clock_was_ahead(shop: Shop) -> None:
+def test_a_counted_event_with_a_timestamp_in_the_future_is_deleted(shop: Shop) -> None:
     ahead = stream.event(shop.id, shop.clock.ms + 60_000, **EVENT)
     stream.put([ahead])
     shop.noted(ahead["sk"]["S"], digest=True)
@@ -297,7 +301,7 @@ def test_an_event_counted_before_goes_though_its_clock_was_ahead(shop: Shop) -> 
     assert stream.stored_events() == []
 
 
-def test_an_issue_may_be_deleted_again_and_again(shop: Shop) -> None:
+def test_an_issue_can_be_deleted_several_times(shop: Shop) -> None:
     for _ in range(3):
         shop.send()
         shop.send(OTHER)
@@ -308,7 +312,7 @@ def test_an_issue_may_be_deleted_again_and_again(shop: Shop) -> None:
     assert len(shop.stored()) == shop.issues()["bang"].count == 3
 
 
-def test_a_deletion_while_the_worker_is_busy_with_the_one_before_is_not_lost(shop: Shop) -> None:
+def test_a_deletion_during_the_cleanup_of_an_earlier_one_is_not_lost(shop: Shop) -> None:
     shop.send()
     shop.delete()
     done = False
@@ -328,7 +332,7 @@ def test_a_deletion_while_the_worker_is_busy_with_the_one_before_is_not_lost(sho
     assert (shop.stored(), shop.remains()) == ([], set())
 
 
-def test_what_a_deletion_leaves_expires(shop: Shop) -> None:
+def test_the_tombstone_of_a_deleted_issue_expires(shop: Shop) -> None:
     shop.send()
     shop.delete()
     (row,) = (row for row in rows()["ISSUES_TABLE"] if row["sk"]["S"].startswith("issue#"))
@@ -361,10 +365,10 @@ def test_an_issue_with_more_rows_than_a_transaction_takes_is_deleted(shop: Shop)
     assert shop.issues() == {}
 
 
-# ------------------------------------------------------------------ cut off, at once, given up
+# ------------------------------------------------------------------ interruptions, races, redrives
 
 
-def test_a_deletion_that_is_cut_off_leaves_all_or_nothing(shop: Shop) -> None:
+def test_an_interrupted_deletion_is_complete_or_has_changed_nothing(shop: Shop) -> None:
     for number in itertools.count(1):
         shop.send()
         issues.resolve(visible_in(shop.id, shop.clock.ms), shop.issues()["boom"].id, BY)
@@ -384,7 +388,7 @@ def test_a_deletion_that_is_cut_off_leaves_all_or_nothing(shop: Shop) -> None:
             break
 
 
-def test_a_worker_that_is_cut_off_is_finished_by_the_next(shop: Shop) -> None:
+def test_an_interrupted_cleanup_is_finished_by_the_next_run(shop: Shop) -> None:
     for number in itertools.count(1):
         shop.send(OTHER)
         shop.capture()
@@ -406,7 +410,7 @@ def test_a_worker_that_is_cut_off_is_finished_by_the_next(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("at", ["BatchGetItem", "TransactWriteItems"])
-def test_a_digest_amid_a_deletion_counts_nothing_that_is_deleted(shop: Shop, at: str) -> None:
+def test_a_digest_during_a_deletion_counts_no_deleted_event(shop: Shop, at: str) -> None:
     shop.send()
     issue_id = shop.issues()["boom"].id
     shop.send(digest=False)
@@ -428,7 +432,7 @@ def test_a_digest_amid_a_deletion_counts_nothing_that_is_deleted(shop: Shop, at:
     assert shop.stored() == []
 
 
-def test_a_deletion_amid_a_digest_is_seen(shop: Shop) -> None:
+def test_a_digest_sees_a_deletion_that_happens_before_its_write(shop: Shop) -> None:
     shop.send()
     shop.send(digest=False)
     later = shop.send(digest=False)
@@ -450,7 +454,7 @@ def test_a_deletion_amid_a_digest_is_seen(shop: Shop) -> None:
     assert shop.stored() == [later]
 
 
-def test_deleting_and_digesting_at_once_leaves_as_many_events_as_are_counted(
+def test_concurrent_deletions_and_digests_count_exactly_the_events_that_are_left(
     busy: Project,
 ) -> None:
     start_ms = now_ms() - 1_000
@@ -478,7 +482,7 @@ def test_deleting_and_digesting_at_once_leaves_as_many_events_as_are_counted(
     assert counts == [(len(left), left[0])]
 
 
-def test_what_the_worker_was_given_up_for_is_put_back(shop: Shop) -> None:
+def test_a_redrive_finishes_a_dead_lettered_cleanup(shop: Shop) -> None:
     shop.send()
     shop.delete()
     url = settings().cleanup_dead_letter_url
@@ -502,7 +506,7 @@ def test_a_redrive_counts_no_event_of_a_deleted_issue(shop: Shop) -> None:
     assert (issue.count, issue.first_event) == (1, later)
 
 
-def test_a_clear_after_it_takes_everything(shop: Shop) -> None:
+def test_a_clear_after_a_deletion_deletes_all_earlier_events(shop: Shop) -> None:
     shop.send()
     shop.delete()
     http.php(action="clear", hash=shop.project.key)

@@ -38,7 +38,7 @@ class Shop:
         self.digested = 0
 
     def store(self, **fields: Any) -> str:
-        """Store an event a second later; its id."""
+        """Store an event a second later. Return its id."""
         self.clock.advance(1)
         fields = {"fingerprint": "f", "release": "1.0", **fields}
         self.items.append(stream.event(self.id, self.clock.ms, KEPT_DAYS, **fields))
@@ -86,7 +86,7 @@ CHANGES: list[tuple[Callable[[Visible, str, str], Issue], str, str]] = [
 ]
 
 
-def test_who_did_what_and_when_is_noted(shop: Shop) -> None:
+def test_each_change_is_noted_with_its_time_and_person(shop: Shop) -> None:
     shop.send()
     issue = shop.issue()
     assert (issue.status, issue.status_at, issue.status_by, shop.activity()) == ("open", 0, "", [])
@@ -102,7 +102,7 @@ def test_who_did_what_and_when_is_noted(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("change", "status", "_what"), CHANGES)
-def test_to_do_it_again_changes_nothing(
+def test_repeating_a_change_changes_nothing(
     shop: Shop, change: Callable[[Visible, str, str], Issue], status: str, _what: str
 ) -> None:
     shop.send()
@@ -122,7 +122,7 @@ def test_changes_within_a_millisecond_keep_their_order(shop: Shop) -> None:
     assert [each.what for each in shop.activity()] == ["reopened", "ignored", "resolved"]
 
 
-def test_a_change_is_one_read_and_one_transaction(shop: Shop) -> None:
+def test_a_change_takes_two_reads_and_one_transaction(shop: Shop) -> None:
     shop.send()
     issue_id = shop.issue().id
     visible = visible_in(shop.id, shop.clock.ms)
@@ -133,7 +133,9 @@ def test_a_change_is_one_read_and_one_transaction(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("change", [*(change for change, _, _ in CHANGES), issues.delete])
-def test_an_issue_that_is_not_there_is_not_found(shop: Shop, change: Callable[..., Any]) -> None:
+def test_changing_a_missing_or_expired_issue_raises_not_found(
+    shop: Shop, change: Callable[..., Any]
+) -> None:
     with pytest.raises(NotFoundError):
         change(visible_in(shop.id, shop.clock.ms), "a" * 32, ANNA)
     shop.send()
@@ -145,7 +147,7 @@ def test_an_issue_that_is_not_there_is_not_found(shop: Shop, change: Callable[..
     assert rows() == before
 
 
-def test_what_is_closed_is_no_open_issue_of_its_releases(shop: Shop) -> None:
+def test_a_closed_issue_is_not_an_open_issue_of_its_releases(shop: Shop) -> None:
     shop.send(release="1.0")
     shop.send(release="2.0")
     issue_id = shop.issue().id
@@ -155,7 +157,7 @@ def test_what_is_closed_is_no_open_issue_of_its_releases(shop: Shop) -> None:
         assert shop.open_issues() == (2 if status == "open" else 0)
 
 
-def test_activity_expires_with_the_issue_as_it_stood(shop: Shop) -> None:
+def test_an_activity_expires_when_its_issue_would_have_without_later_events(shop: Shop) -> None:
     shop.send()
     shop.resolve()
     shop.clock.days(KEPT_DAYS - 1)
@@ -165,7 +167,7 @@ def test_activity_expires_with_the_issue_as_it_stood(shop: Shop) -> None:
     assert [each.what for each in shop.activity()] == ["regressed"]
 
 
-def test_a_change_that_is_cut_off_leaves_both_or_neither(shop: Shop) -> None:
+def test_an_interrupted_change_stores_the_status_and_the_activity_or_neither(shop: Shop) -> None:
     shop.send()
     issue_id = shop.issue().id
     visible = visible_in(shop.id, shop.clock.ms)
@@ -214,7 +216,7 @@ def test_a_regressed_issue_is_open(shop: Shop) -> None:
     assert whats == ["regressed", "resolved"] * 2
 
 
-def test_an_event_that_was_received_before_does_not_make_it_regress(shop: Shop) -> None:
+def test_an_event_received_before_the_resolve_does_not_make_the_issue_regress(shop: Shop) -> None:
     shop.send()
     shop.store()
     shop.resolve()
@@ -225,7 +227,9 @@ def test_an_event_that_was_received_before_does_not_make_it_regress(shop: Shop) 
     assert shop.issue().status == "regressed"
 
 
-def test_an_event_of_the_millisecond_of_the_resolve_does_not_make_it_regress(shop: Shop) -> None:
+def test_an_event_in_the_millisecond_of_the_resolve_does_not_make_the_issue_regress(
+    shop: Shop,
+) -> None:
     shop.send()
     shop.store()
     issues.resolve(visible_in(shop.id, shop.clock.ms), shop.issue().id, ANNA)
@@ -247,7 +251,7 @@ def test_an_issue_is_found_by_the_words_of_its_newest_event(shop: Shop, resolved
         assert len(list(issues.matching(visible_in(shop.id, shop.clock.ms), query))) == found
 
 
-def test_the_first_event_after_it_is_the_one_that_is_named(shop: Shop) -> None:
+def test_the_activity_names_the_first_event_after_the_resolve(shop: Shop) -> None:
     shop.send()
     shop.store(release="1.0")
     shop.resolve()
@@ -259,7 +263,9 @@ def test_the_first_event_after_it_is_the_one_that_is_named(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("change", [issues.ignore, issues.reopen])
-def test_ignored_and_open_issues_stay_so(shop: Shop, change: Callable[..., Issue]) -> None:
+def test_ignored_and_open_issues_keep_their_status(
+    shop: Shop, change: Callable[..., Issue]
+) -> None:
     shop.send()
     status = change(visible_in(shop.id, shop.clock.ms), shop.issue().id, ANNA).status
     shop.send()
@@ -338,7 +344,7 @@ def test_an_ignored_issue_that_expired_stays_ignored_for_a_year(shop: Shop) -> N
     expire(shop.clock)
     shop.send()
     assert (shop.issue().status, shop.issue().count) == ("ignored", 1)
-    # A year after it was last seen, that is forgotten.
+    # A year after its last event, its status is no longer kept.
     for days, status in ((360, "ignored"), (366, "open")):
         shop.clock.days(days)
         expire(shop.clock)
@@ -348,7 +354,7 @@ def test_an_ignored_issue_that_expired_stays_ignored_for_a_year(shop: Shop) -> N
 
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize(("early_s", "status"), [(1, "ignored"), (0, "open")])
-def test_how_an_issue_was_closed_is_forgotten_after_a_year_though_it_is_there(
+def test_the_row_of_a_closed_issue_expires_after_a_year_although_it_is_still_stored(
     shop: Shop, early_s: int, status: str, late: bool
 ) -> None:
     shop.send()
@@ -365,7 +371,7 @@ def test_how_an_issue_was_closed_is_forgotten_after_a_year_though_it_is_there(
     assert (shop.issue().status, shop.issue().count) == (status, 1)
 
 
-def test_an_issue_that_is_resolved_in_a_release_for_years_stays_so_for_older_ones(
+def test_an_issue_resolved_in_a_release_for_years_is_not_reopened_by_older_releases(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys.modules[__name__], "KEPT_DAYS", 90)
@@ -414,7 +420,7 @@ def test_expired_issues_that_return_share_transactions_as_far_as_they_fit(shop: 
     assert len(tally.counted(shop.id)["issues"]) == 93, "each has its rows"
 
 
-def test_an_issue_that_was_reopened_and_expired_is_news(shop: Shop) -> None:
+def test_a_reopened_issue_that_expired_returns_as_a_new_open_issue(shop: Shop) -> None:
     shop.send()
     issue = shop.resolve()
     shop.clock.advance(1)
@@ -460,7 +466,7 @@ def test_only_a_regression_is_a_transaction(shop: Shop) -> None:
     assert transactions() == []
 
 
-def test_a_batch_that_comes_again_regresses_once(shop: Shop) -> None:
+def test_a_batch_that_is_delivered_again_makes_an_issue_regress_once(shop: Shop) -> None:
     shop.send()
     shop.resolve()
     shop.send()
@@ -469,7 +475,7 @@ def test_a_batch_that_comes_again_regresses_once(shop: Shop) -> None:
     assert shop.issue() == issue
 
 
-# ------------------------------------------------------------------ both at once
+# ------------------------------------------------------------------ people and digest at once
 
 
 def between(operation: str, do: Callable[[], object]) -> Callable[[Call], Any]:
@@ -487,7 +493,7 @@ def between(operation: str, do: Callable[[], object]) -> Callable[[Call], Any]:
 
 
 @pytest.mark.parametrize("stored_first", [True, False])
-def test_a_resolve_between_digest_s_read_and_its_write_is_seen(
+def test_digest_sees_a_resolve_between_its_read_and_its_write(
     shop: Shop, stored_first: bool
 ) -> None:
     shop.send()
@@ -507,7 +513,7 @@ def test_a_resolve_between_digest_s_read_and_its_write_is_seen(
     assert shop.activity()[-1] == Activity(resolved_at, "resolved", ANNA)
 
 
-def test_a_digest_between_a_resolve_s_read_and_its_write_hinders_nobody(shop: Shop) -> None:
+def test_a_digest_between_the_read_and_the_write_of_a_resolve_loses_nothing(shop: Shop) -> None:
     shop.send()
     issue_id = shop.issue().id
     shop.store()
@@ -516,7 +522,7 @@ def test_a_digest_between_a_resolve_s_read_and_its_write_hinders_nobody(shop: Sh
     assert (shop.issue().status, shop.issue().count) == ("resolved", 2)
 
 
-def test_a_resolve_that_meets_a_regression_is_the_last_word(shop: Shop) -> None:
+def test_an_ignore_that_conflicts_with_a_regression_wins(shop: Shop) -> None:
     shop.send()
     issue_id = shop.issue().id
     shop.resolve()
@@ -563,7 +569,7 @@ def test_a_resolve_just_after_a_regression_leaves_the_issue_in_the_lists(
         assert [each.id for each in found] == [issue.id], sort
 
 
-def test_resolving_and_digesting_at_once_loses_neither(busy: Project) -> None:
+def test_concurrent_changes_and_digests_lose_nothing(busy: Project) -> None:
     start_ms = now_ms() - 1_000
     items = [stream.event(busy.id, start_ms + 10 * n, 3_650, fingerprint="f") for n in range(30)]
     batch = stream.numbered(items)

@@ -28,7 +28,7 @@ _ids = count(1)
 
 
 def batch(lines: list[str], at_ms: int) -> dict[str, Any]:
-    """A Lambda event of CloudWatch Logs."""
+    """Return a Lambda event of CloudWatch Logs."""
     events = [{"id": f"{next(_ids):056d}", "timestamp": at_ms, "message": each} for each in lines]
     content = json.dumps({"messageType": "DATA_MESSAGE", "logEvents": events}).encode()
     return {"awslogs": {"data": base64.b64encode(gzip.compress(content)).decode()}}
@@ -41,7 +41,7 @@ def lost(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
-def send_what_is_lost(busy: Project) -> None:
+def send_lost_events(busy: Project) -> None:
     ingest(busy, {"message": 5})
     ingest(busy, [1])
     call("POST", "/api/ingest", {"message": 5, "api_key": busy.key})
@@ -56,12 +56,12 @@ def noise(length: int) -> str:
     return "".join(random.Random(7).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
 
 
-def test_what_is_lost_is_shown_beside_what_was_accepted(
+def test_lost_events_are_shown_beside_accepted_ones(
     busy: Project, clock: Clock, caplog: pytest.LogCaptureFixture, deployed: Deployed
 ) -> None:
     assert deployed
     with caplog.at_level(logging.WARNING, logger="errata"):
-        send_what_is_lost(busy)
+        send_lost_events(busy)
     event = batch(lost(caplog), clock.ms)
     for _ in range(2):  # CloudWatch Logs sends a batch at least once
         handler("ledger")(event, None)
@@ -81,7 +81,7 @@ def test_what_is_lost_is_shown_beside_what_was_accepted(
     assert shown[-1].split() == [today["day"], *"240000001011000"]
 
 
-def test_a_key_s_limit_counts_and_an_address_s_does_not(
+def test_events_over_a_key_s_rate_limit_are_losses_but_not_those_over_an_address_s(
     project: Project, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="errata"):
@@ -95,7 +95,7 @@ def test_a_key_s_limit_counts_and_an_address_s_does_not(
     assert (accepted, counts) == (0, {"rate_limited": 3})
 
 
-def test_what_the_gateway_refuses_is_counted_from_the_access_log(
+def test_events_that_api_gateway_refuses_are_counted_from_the_access_log(
     busy: Project, clock: Clock
 ) -> None:
     access = {"method": "POST", "path": "/api/ingest", "status": "429", "error": "THROTTLED"}
@@ -104,7 +104,7 @@ def test_what_the_gateway_refuses_is_counted_from_the_access_log(
         {**access, "project": busy.id, "method": "GET"},  # a reader loses nothing
         {**access, "project": "-"},
         {**access, "project": busy.id, "error": "-", "status": "202"},
-        # Beyond Lambda's 6 MB, after the meter; beyond the gateway's own 10 MB, before it.
+        # Beyond Lambda's 6 MB, after the authorizer; beyond the gateway's own 10 MB, before it.
         {**access, "project": busy.id, "error": "REQUEST_TOO_LARGE", "status": "413"},
         {**access, "project": busy.id, "error": "INTEGRATION_FAILURE", "status": "413"},
         {**access, "project": "-", "error": "REQUEST_TOO_LARGE", "status": "413"},
@@ -132,7 +132,7 @@ def test_an_event_that_the_store_refused_is_counted(
     assert list(loss_ledger.by_day(visible_in(busy.id), 1).values()) == [(0, {"unavailable": 1})]
 
 
-def test_the_access_log_names_what_the_ledger_reads() -> None:
+def test_the_access_log_has_the_fields_that_the_ledger_reads() -> None:
     (api,) = of_type("AWS::Serverless::Api").values()
     line = json.loads(api["AccessLogSetting"]["Format"])
     assert line["project"] == "$context.authorizer.project"
@@ -152,7 +152,7 @@ def test_each_reason_is_counted_to_its_project_and_day(
     assert counted == [{reason: 1}, {reason: 2}]
 
 
-def test_several_are_told_in_a_line(
+def test_several_losses_are_logged_in_one_line(
     busy: Project, clock: Clock, deployed: Deployed, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert deployed
@@ -172,7 +172,7 @@ def test_several_are_told_in_a_line(
     assert done("stats", busy.id).out.splitlines()[-1].split()[-1] == "39"
 
 
-def test_a_refusal_that_knows_its_reason_needs_no_more(
+def test_an_error_with_a_loss_reason_logs_a_loss_if_it_refuses_a_project_s_event(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     class QuotaReachedError(HTTPError):
@@ -194,7 +194,7 @@ def test_a_refusal_that_knows_its_reason_needs_no_more(
 @pytest.mark.parametrize(
     ("error", "after"), [(killed, True), (throttled, False), (throttled, True)]
 )
-def test_a_batch_that_fails_and_comes_again_is_counted_once(
+def test_a_batch_that_fails_and_is_retried_is_counted_once(
     clock: Clock, error: Any, after: bool
 ) -> None:
     # More days than one transaction takes.
@@ -216,7 +216,7 @@ def test_a_batch_that_fails_and_comes_again_is_counted_once(
     assert number == 3
 
 
-def test_batches_of_a_project_that_meet_are_counted_all_the_same(clock: Clock) -> None:
+def test_a_batch_with_a_conflict_is_counted_by_a_retry(clock: Clock) -> None:
     event = batch([LINE % ("1", "invalid")], clock.ms)
     with fault(1, conflicting) as outcome:
         handler("ledger")(event, None)
@@ -224,8 +224,10 @@ def test_batches_of_a_project_that_meet_are_counted_all_the_same(clock: Clock) -
     assert list(loss_ledger.by_day(visible_in("1"), 1).values()) == [(0, {"invalid": 1})]
 
 
-def test_a_refusal_costs_no_call(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
-    ingest(busy)  # the meter knows the key now
+def test_refusing_an_event_makes_no_call_to_aws(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    ingest(busy)  # the authorizer has cached the key now
     with recorded() as made, caplog.at_level(logging.WARNING, logger="errata"):
         ingest(busy, {"message": 5})
     assert caplog.records

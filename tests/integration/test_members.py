@@ -18,7 +18,7 @@ ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
 
 
 def accounts() -> dict[str, str]:
-    """The accounts of the pool by e-mail, each with its state."""
+    """Return the accounts of the pool by e-mail address, each with its state."""
     found = clients.cognito_idp().list_users(UserPoolId=settings().user_pool_id)["Users"]
     return {
         next(each["Value"] for each in user["Attributes"] if each["Name"] == "email"): user[
@@ -32,7 +32,7 @@ def complaints(error: pytest.ExceptionInfo[InvalidInputError]) -> str:
     return " ".join(text for texts in error.value.errors.values() for text in texts)
 
 
-def test_whoever_is_added_is_a_member_and_has_an_account() -> None:
+def test_an_added_member_is_listed_and_has_an_account() -> None:
     with calls.recorded() as seen:
         added = members.add("default", " Ada@Example.COM ", "owner")
     assert added == Member(ADA, "owner")
@@ -59,11 +59,11 @@ def test_an_account_may_belong_to_several_organizations() -> None:
     assert members.list_members(acme) == []
 
 
-def test_somebody_whom_nobody_knows_may_do_nothing() -> None:
+def test_an_unknown_user_has_no_memberships() -> None:
     assert members.find_user(EVE).memberships == {}
 
 
-def test_to_add_a_member_again_changes_nothing_and_says_so() -> None:
+def test_adding_a_member_again_is_refused_and_changes_nothing() -> None:
     members.add("default", ADA, "owner")
     with pytest.raises(InvalidInputError) as error:
         members.add("default", ADA, "member")
@@ -85,14 +85,14 @@ def test_to_add_a_member_again_changes_nothing_and_says_so() -> None:
         "a" * 243 + "@example.com",
     ],
 )
-def test_what_is_no_e_mail_is_refused(email: str) -> None:
+def test_an_invalid_e_mail_address_is_refused(email: str) -> None:
     with pytest.raises(InvalidInputError) as error:
         members.add("default", email, "owner")
     assert list(error.value.errors) == ["email"]
     assert accounts() == {}
 
 
-def test_an_address_that_cognito_refuses_is_no_e_mail() -> None:
+def test_an_e_mail_address_that_cognito_refuses_is_refused() -> None:
     def response(call: calls.Call) -> Any:
         if call.operation == "AdminCreateUser":
             raise ClientError({"Error": {"Code": "InvalidParameterException"}}, call.operation)
@@ -104,7 +104,7 @@ def test_an_address_that_cognito_refuses_is_no_e_mail() -> None:
     assert members.list_members("default") == []
 
 
-def test_what_is_not_there_is_named() -> None:
+def test_an_unknown_organization_member_role_or_team_is_named_in_the_error() -> None:
     with pytest.raises(NotFoundError, match="no organization 7"):
         members.add("7", ADA, "owner")
     with pytest.raises(NotFoundError, match="no organization 7"):
@@ -126,7 +126,7 @@ def test_what_is_not_there_is_named() -> None:
     assert accounts() == {}
 
 
-def test_roles_and_teams_change_one_by_one() -> None:
+def test_roles_and_teams_are_changed_independently() -> None:
     team = members.create_team("default", "web").id
     members.add("default", ADA, "owner")
     members.add("default", BOB, "member", [team])
@@ -135,7 +135,7 @@ def test_roles_and_teams_change_one_by_one() -> None:
     assert members.list_members("default") == [Member(ADA, "owner"), Member(BOB, "admin")]
 
 
-def test_the_last_owner_stays() -> None:
+def test_the_last_owner_cannot_be_removed_or_lose_the_role() -> None:
     members.add("default", ADA, "owner")
     members.add("default", BOB, "admin")
     acts: list[Callable[[], Any]] = [
@@ -156,7 +156,7 @@ def test_the_last_owner_stays() -> None:
         members.remove("default", BOB)
 
 
-def test_the_owners_of_each_organization_are_counted_for_themselves() -> None:
+def test_owners_are_counted_separately_for_each_organization() -> None:
     acme = organizations.create("acme").id
     members.add("default", ADA, "owner")
     members.add(acme, BOB, "owner")
@@ -164,7 +164,7 @@ def test_the_owners_of_each_organization_are_counted_for_themselves() -> None:
         members.remove("default", ADA)
 
 
-def test_owners_who_remove_each_other_leave_one() -> None:
+def test_one_owner_is_left_if_owners_remove_each_other_at_once() -> None:
     people = [f"{n}@example.com" for n in range(5)]
     for each in people:
         members.add("default", each, "owner")
@@ -198,7 +198,7 @@ def test_changes_of_one_user_in_two_organizations_are_both_kept() -> None:
         lambda: members.remove("default", ADA),
     ],
 )
-def test_what_is_cut_off_is_mended_by_doing_it_again(act: Callable[[], Any]) -> None:
+def test_an_interrupted_change_is_completed_by_repeating_it(act: Callable[[], Any]) -> None:
     members.add("default", EVE, "owner")
     members.add("default", ADA, "admin")
     for number in range(1, 20):
@@ -233,7 +233,7 @@ def test_what_is_cut_off_is_mended_by_doing_it_again(act: Callable[[], Any]) -> 
         assert BOB in accounts()
 
 
-def test_a_given_password_signs_in_and_nothing_is_mailed() -> None:
+def test_a_member_added_with_a_password_can_sign_in_and_gets_no_mail() -> None:
     with calls.recorded() as seen:
         members.add("default", ADA, "owner", password="correct horse battery")
     (created,) = [each.parameters for each in seen if each.operation == "AdminCreateUser"]
@@ -244,7 +244,7 @@ def test_a_given_password_signs_in_and_nothing_is_mailed() -> None:
     assert isinstance(sign_in.with_password(ADA, "correct horse battery"), sign_in.Tokens)
 
 
-def test_an_invitation_is_sent_again_until_it_is_followed() -> None:
+def test_an_invitation_can_be_sent_again_until_the_member_has_a_password() -> None:
     members.add("default", ADA, "owner")
     actions: list[Any] = []
 
@@ -275,7 +275,9 @@ def test_an_invitation_is_sent_again_until_it_is_followed() -> None:
         ("member", "owner", False),
     ],
 )
-def test_nobody_makes_somebody_more_than_they_are(by_role: Role, of: Role, allowed: bool) -> None:
+def test_only_owners_manage_owners_and_only_owners_and_admins_manage_others(
+    by_role: Role, of: Role, allowed: bool
+) -> None:
     members.add("default", EVE, "owner")
     members.add("default", BOB, "owner")
     members.add("default", ADA, of)

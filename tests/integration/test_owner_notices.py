@@ -59,7 +59,7 @@ def deliver(clock: Clock, *lines: str) -> None:
 
 
 @pytest.mark.usefixtures("owned")
-def test_the_first_loss_of_a_day_is_one_mail_to_the_owners(clock: Clock) -> None:
+def test_the_first_loss_of_a_day_sends_one_mail_to_each_owner(clock: Clock) -> None:
     for _ in range(3):
         deliver(clock, LOSS, LOSS, "event lost: project 1, too_large")
         owner_notices.clear_cache()
@@ -86,13 +86,13 @@ def test_the_first_loss_of_a_day_is_one_mail_to_the_owners(clock: Clock) -> None
         "something else",
     ],
 )
-def test_what_is_no_loss_for_the_owners_is_no_mail(clock: Clock, line: str) -> None:
+def test_lines_without_a_loss_that_concerns_owners_send_no_mail(clock: Clock, line: str) -> None:
     deliver(clock, line)
     assert mails() == []
 
 
 @pytest.mark.usefixtures("owned")
-def test_what_doctor_loses_on_purpose_is_no_mail(clock: Clock) -> None:
+def test_losses_of_doctor_s_temporary_project_send_no_mail(clock: Clock) -> None:
     made = projects.create("errata-doctor-1", organization=ACME, project_id=temporary.new_id())
     assert made
     deliver(clock, f"event lost: project {made.project.id}, invalid")
@@ -100,7 +100,7 @@ def test_what_doctor_loses_on_purpose_is_no_mail(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("owned")
-def test_a_project_without_owners_is_no_mail(clock: Clock) -> None:
+def test_losses_of_an_organization_without_owners_send_no_mail(clock: Clock) -> None:
     created = projects.create("mine")
     assert created
     deliver(clock, f"event lost: project {created.project.id}, invalid")
@@ -108,7 +108,7 @@ def test_a_project_without_owners_is_no_mail(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("owned")
-def test_a_quota_warns_at_80_percent_and_tells_when_it_is_used_up(
+def test_owners_get_a_mail_when_80_percent_and_when_all_of_a_quota_is_used(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     organizations.change(ACME, monthly_quota=10)
@@ -137,7 +137,7 @@ def test_a_quota_warns_at_80_percent_and_tells_when_it_is_used_up(
 
 
 @pytest.mark.usefixtures("aws")
-def test_without_ses_the_topic_of_the_alarms_gets_it(
+def test_without_ses_a_notice_is_published_to_the_topic_of_the_alarms(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     topic = boto3.client("sns").create_topic(Name="alarms")["TopicArn"]
@@ -155,14 +155,14 @@ def test_without_ses_the_topic_of_the_alarms_gets_it(
 
 
 @pytest.mark.usefixtures("aws")
-def test_without_either_there_is_no_notice(clock: Clock) -> None:
+def test_without_ses_and_a_topic_no_notice_is_sent(clock: Clock) -> None:
     assert projects.create("shop")
     deliver(clock, LOSS)
     assert mails() == []
 
 
 @pytest.mark.usefixtures("owned")
-def test_a_refused_mail_fails_no_batch_and_is_tried_again(clock: Clock) -> None:
+def test_a_refused_mail_does_not_fail_the_batch_and_is_retried(clock: Clock) -> None:
     with refusing("SendEmail", "MessageRejected"):
         deliver(clock, LOSS)
     assert counted() == 1
@@ -175,7 +175,7 @@ def test_a_refused_mail_fails_no_batch_and_is_tried_again(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("owned")
-def test_an_address_that_ses_does_not_accept_costs_no_other_owner_the_mail(clock: Clock) -> None:
+def test_other_owners_get_the_mail_if_ses_refuses_one_address(clock: Clock) -> None:
     members.add(ACME, "aaa@example.com", "owner")
 
     def response(call: Any) -> Any:
@@ -194,7 +194,7 @@ def test_an_address_that_ses_does_not_accept_costs_no_other_owner_the_mail(clock
 
 
 @pytest.mark.usefixtures("owned")
-def test_if_ses_does_not_respond_the_ledger_waits_for_one_mail_only(clock: Clock) -> None:
+def test_the_ledger_waits_for_one_mail_only_if_ses_does_not_respond(clock: Clock) -> None:
     organizations.change(ACME, monthly_quota=10)
     assert projects.create("blog", organization=ACME)
     asked = []
@@ -216,7 +216,7 @@ def test_if_ses_does_not_respond_the_ledger_waits_for_one_mail_only(clock: Clock
 
 @pytest.mark.usefixtures("owned")
 @pytest.mark.parametrize("ses", [True, False])
-def test_a_notice_says_why_one_gets_it(
+def test_a_notice_says_why_its_reader_gets_it(
     clock: Clock, monkeypatch: pytest.MonkeyPatch, ses: bool
 ) -> None:
     sent = []
@@ -239,7 +239,7 @@ def test_a_notice_says_why_one_gets_it(
 
 
 @pytest.mark.usefixtures("owned")
-def test_losses_that_are_counted_late_are_no_news(clock: Clock) -> None:
+def test_losses_that_are_counted_days_later_send_no_mail(clock: Clock) -> None:
     old = batch([LOSS, "event lost: project 1, quota"], clock.ms)
     clock.days(3)
     handler("ledger")(old, None)
@@ -247,7 +247,7 @@ def test_losses_that_are_counted_late_are_no_news(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("owned")
-def test_a_quota_that_was_used_up_last_month_is_not_this_month_s(clock: Clock) -> None:
+def test_a_quota_that_was_used_up_last_month_sends_no_mail_this_month(clock: Clock) -> None:
     clock.ns = int(datetime(2026, 11, 30, 23, 59, 50, tzinfo=UTC).timestamp()) * 10**9
     event = batch(["event lost: project 1, quota"], clock.ms)
     clock.advance(30)
@@ -258,7 +258,7 @@ def test_a_quota_that_was_used_up_last_month_is_not_this_month_s(clock: Clock) -
 
 
 @pytest.mark.usefixtures("owned")
-def test_a_quota_is_told_of_after_another_loss_of_the_day(clock: Clock) -> None:
+def test_a_quota_notice_is_sent_even_after_another_loss_of_the_same_day(clock: Clock) -> None:
     deliver(clock, LOSS)
     deliver(clock, "event lost: project 1, quota")
     assert [each.subject for each in mails()[::2]] == [
@@ -268,14 +268,14 @@ def test_a_quota_is_told_of_after_another_loss_of_the_day(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("owned")
-def test_a_project_that_cannot_be_read_fails_no_batch(clock: Clock) -> None:
+def test_an_error_while_reading_the_project_does_not_fail_the_batch(clock: Clock) -> None:
     with refusing("GetItem", "InternalServerError"):
         deliver(clock, LOSS)
     assert (counted(), mails()) == (1, [])
 
 
 @pytest.mark.usefixtures("owned")
-def test_cut_off_anywhere_a_loss_is_counted_once_and_told(clock: Clock) -> None:
+def test_a_loss_is_counted_once_and_mailed_wherever_the_ledger_is_interrupted(clock: Clock) -> None:
     number = 0
     while True:
         number += 1
@@ -295,6 +295,6 @@ def test_cut_off_anywhere_a_loss_is_counted_once_and_told(clock: Clock) -> None:
 
 
 def counted() -> int:
-    """How many invalid events the ledger has today."""
+    """Return how many invalid events the ledger has today."""
     ((_, reasons),) = loss_ledger.by_day(visible_in("1"), 1).values()
     return reasons["invalid"]

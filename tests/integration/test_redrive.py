@@ -1,4 +1,4 @@
-"""`errata redrive`: what lay in a dead-letter queue is put back, and counted exactly once."""
+"""`errata redrive` processes dead-letter queues again, and counts each event exactly once."""
 
 import base64
 import gzip
@@ -48,7 +48,7 @@ def put_message(queue_url: str, body: Any) -> None:
     clients.sqs().send_message(QueueUrl=queue_url, MessageBody=json.dumps(body))
 
 
-def lying_in(queue_url: str) -> int:
+def number_in(queue_url: str) -> int:
     response = clients.sqs().get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])
     attributes = response["Attributes"]
     return int(attributes["ApproximateNumberOfMessages"]) + int(
@@ -57,7 +57,7 @@ def lying_in(queue_url: str) -> int:
 
 
 def stream_of_events() -> str:
-    """Turn the stream on; its ARN."""
+    """Turn the stream on. Return its ARN."""
     response = clients.dynamodb().update_table(
         TableName=settings().events_table,
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
@@ -66,7 +66,7 @@ def stream_of_events() -> str:
 
 
 def in_stream(arn: str) -> list[Item]:
-    """Everything that is in the stream, as the stream's own API has it."""
+    """Return all records of the stream, as the streams API returns them."""
     streams = clients.dynamodbstreams()
     (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
     iterator = streams.get_shard_iterator(
@@ -76,8 +76,8 @@ def in_stream(arn: str) -> list[Item]:
     return [{**record, "shard": shard["ShardId"]} for record in records]
 
 
-def given_up(arn: str, records: list[Item], at_ms: int) -> Item:
-    """What Lambda puts into the queue for a batch."""
+def failed_batch(arn: str, records: list[Item], at_ms: int) -> Item:
+    """Return what Lambda puts into the dead-letter queue for a batch that failed."""
     arrived = f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
     return {
         "requestContext": {"condition": "RetryAttemptsExhausted"},
@@ -95,7 +95,7 @@ def given_up(arn: str, records: list[Item], at_ms: int) -> Item:
 
 
 def traffic(project_id: str, at_ms: int, number: int = 9, step: int = 1_000) -> list[Item]:
-    """Events of three issues in two releases, mixed."""
+    """Return events of three issues in two releases, mixed."""
     return [
         stream.event(
             project_id,
@@ -114,11 +114,11 @@ def spoil(item: Item) -> Item:
     return {**item, "payload": {"B": b"not zlib"}}
 
 
-# ------------------------------------------------------------------ one event that was set aside
+# ------------------------------------------------------------------ one dead-lettered event
 
 
 @pytest.mark.usefixtures("deployed")
-def test_an_event_set_aside_is_counted_once_its_payload_is_mended(
+def test_a_dead_lettered_event_is_counted_as_soon_as_its_payload_is_readable(
     busy: Project, clock: Clock
 ) -> None:
     items = traffic(busy.id, clock.ms)
@@ -153,7 +153,7 @@ def test_an_event_is_counted_once_however_often_it_is_redriven(busy: Project, cl
     tally.assert_exact([*items, *more])
 
 
-def test_an_issue_of_one_event_is_opened_and_told_of(busy: Project, clock: Clock) -> None:
+def test_a_redriven_event_opens_its_issue_and_sends_a_message(busy: Project, clock: Clock) -> None:
     webhooks.add(busy.id, "https://example.com/hook", ())
     (item,) = traffic(busy.id, clock.ms, 1)
     (event_id,) = stream.put([item])
@@ -165,7 +165,7 @@ def test_an_issue_of_one_event_is_opened_and_told_of(busy: Project, clock: Clock
     assert event_id in message.body
 
 
-def test_a_cleared_or_expired_event_is_let_go(busy: Project, clock: Clock) -> None:
+def test_a_redrive_drops_cleared_and_missing_events(busy: Project, clock: Clock) -> None:
     (item,) = traffic(busy.id, clock.ms, 1)
     (event_id,) = stream.put([item])
     clock.advance(60)
@@ -178,9 +178,7 @@ def test_a_cleared_or_expired_event_is_let_go(busy: Project, clock: Clock) -> No
     assert list(reading.list_issues(visible_in(busy.id))) == []
 
 
-def test_an_event_that_has_expired_is_let_go_though_it_lies_there(
-    busy: Project, clock: Clock
-) -> None:
+def test_a_redrive_drops_an_expired_event_that_is_still_stored(busy: Project, clock: Clock) -> None:
     webhooks.add(busy.id, "https://example.com/hook", ())
     (item,) = traffic(busy.id, clock.ms, 1)
     (event_id,) = stream.put([item])
@@ -192,9 +190,7 @@ def test_an_event_that_has_expired_is_let_go_though_it_lies_there(
     assert (account.rows()["ISSUES_TABLE"], messages()) == ([], [])
 
 
-def test_a_late_event_of_an_issue_that_has_expired_opens_it_anew(
-    busy: Project, clock: Clock
-) -> None:
+def test_a_redriven_event_opens_its_expired_issue_again(busy: Project, clock: Clock) -> None:
     clock.to_midday()  # both are counted in the row of one day, which expires
     old, late = (*traffic(busy.id, clock.ms, 1), *traffic(busy.id, clock.ms + 60_000, 1))
     stream.put([old, late])
@@ -207,32 +203,32 @@ def test_a_late_event_of_an_issue_that_has_expired_opens_it_anew(
         tally.assert_exact([late])
 
 
-# ------------------------------------------------------------------ batches that were given up
+# ------------------------------------------------------------------ dead-lettered batches
 
 
-def test_a_batch_given_up_is_counted_after_later_ones(busy: Project, clock: Clock) -> None:
-    arn = stream_of_events()
-    items = traffic(busy.id, clock.ms)
-    stream.put(items)
-    lost = in_stream(arn)[3:6]
-    stream.deliver(stream.numbered([*items[:3], *items[6:]]))
-    put_message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
-    clock.advance(3600)
-    (letter,) = redrive.redrive_queue("digest")
-    assert (letter.done, letter.what[:16]) == (True, "counted 3 of 3 e")
-    tally.assert_exact(items)
-    put_message(settings().digest_dead_letter_url, given_up(arn, lost, clock.ms))
-    assert redrive.redrive_queue("digest")[0].what.startswith("counted 0 of 3")
-    tally.assert_exact(items)
-
-
-def test_a_shard_with_too_many_readers_is_read_slowly_and_again(
+def test_a_dead_lettered_batch_is_counted_once_after_later_ones(
     busy: Project, clock: Clock
 ) -> None:
     arn = stream_of_events()
     items = traffic(busy.id, clock.ms)
     stream.put(items)
-    put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn), clock.ms))
+    lost = in_stream(arn)[3:6]
+    stream.deliver(stream.numbered([*items[:3], *items[6:]]))
+    put_message(settings().digest_dead_letter_url, failed_batch(arn, lost, clock.ms))
+    clock.advance(3600)
+    (letter,) = redrive.redrive_queue("digest")
+    assert (letter.done, letter.what[:16]) == (True, "counted 3 of 3 e")
+    tally.assert_exact(items)
+    put_message(settings().digest_dead_letter_url, failed_batch(arn, lost, clock.ms))
+    assert redrive.redrive_queue("digest")[0].what.startswith("counted 0 of 3")
+    tally.assert_exact(items)
+
+
+def test_reads_of_a_shard_are_paced_and_retried_if_throttled(busy: Project, clock: Clock) -> None:
+    arn = stream_of_events()
+    items = traffic(busy.id, clock.ms)
+    stream.put(items)
+    put_message(settings().digest_dead_letter_url, failed_batch(arn, in_stream(arn), clock.ms))
     started, reads = clock.ms, list[int]()
     headers: Any = HeadersDict()
 
@@ -263,7 +259,7 @@ def test_more_releases_of_one_issue_than_a_transaction_takes_are_all_counted(
         for n in range(70)
     ]
     stream.put(items)
-    put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn), clock.ms))
+    put_message(settings().digest_dead_letter_url, failed_batch(arn, in_stream(arn), clock.ms))
     (letter,) = redrive.redrive_queue("digest")
     assert letter.what.startswith("counted 70 of 70")
     (issue,) = reading.list_issues(visible_in(busy.id))
@@ -274,7 +270,7 @@ def test_more_releases_of_one_issue_than_a_transaction_takes_are_all_counted(
     }
 
 
-def test_what_a_batch_had_counted_before_it_was_given_up_stays_counted(
+def test_a_redrive_counts_only_events_that_the_failed_batch_had_not_counted(
     busy: Project, clock: Clock
 ) -> None:
     arn = stream_of_events()
@@ -283,13 +279,13 @@ def test_what_a_batch_had_counted_before_it_was_given_up_stays_counted(
     # Of the six in the middle one issue had been counted, and the beginning of another.
     counted = [n for n in range(12) if n < 3 or n >= 9 or n % 3 == 0 or n == 4]
     stream.deliver(stream.numbered(items[n] for n in counted))
-    put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[3:9], clock.ms))
+    put_message(settings().digest_dead_letter_url, failed_batch(arn, in_stream(arn)[3:9], clock.ms))
     (letter,) = redrive.redrive_queue("digest")
     assert letter.what.startswith("counted 3 of 6")
     tally.assert_exact(items)
 
 
-def test_a_day_later_a_batch_is_found_by_its_time(
+def test_events_of_a_batch_that_has_left_the_stream_are_found_by_their_time(
     busy: Project, project: Project, clock: Clock
 ) -> None:
     arn = stream_of_events()
@@ -299,7 +295,7 @@ def test_a_day_later_a_batch_is_found_by_its_time(
     stream.put(items)
     lost = items[3:6] + items[12:15]
     stream.deliver(stream.numbered(item for item in items if item not in lost))
-    body = given_up(arn, in_stream(arn)[:1], start + 2_400)
+    body = failed_batch(arn, in_stream(arn)[:1], start + 2_400)
     body["DDBStreamBatchInfo"]["shardId"] = "shardId-gone"
     put_message(settings().digest_dead_letter_url, body)
     clock.days(1.1)
@@ -315,19 +311,19 @@ def test_a_day_later_a_batch_is_found_by_its_time(
             assert counted["issues"][issue_id]["buckets"].days == issue["buckets"].days
 
 
-def test_a_batch_over_midnight_is_counted_to_each_day(busy: Project, clock: Clock) -> None:
+def test_a_batch_over_midnight_is_counted_on_both_days(busy: Project, clock: Clock) -> None:
     arn = stream_of_events()
     midnight = (clock.ms // DAY_MS) * DAY_MS
     items = traffic(busy.id, midnight - 4_500)
     stream.put(items)
     stream.deliver(stream.numbered([*items[:2], items[8]]))
-    put_message(settings().digest_dead_letter_url, given_up(arn, in_stream(arn)[2:8], clock.ms))
+    put_message(settings().digest_dead_letter_url, failed_batch(arn, in_stream(arn)[2:8], clock.ms))
     redrive.redrive_queue("digest")
     tally.assert_exact(items)
     assert len(reading.list_days(visible_in(busy.id), "")) == 2
 
 
-def test_digest_meets_a_redrive_and_both_count(busy: Project, clock: Clock) -> None:
+def test_a_digest_and_a_redrive_at_once_both_count(busy: Project, clock: Clock) -> None:
     items = traffic(busy.id, clock.ms)
     stream.put(items)
     stream.deliver(stream.numbered([*items[:4], *items[5:7]]))
@@ -347,7 +343,7 @@ def test_digest_meets_a_redrive_and_both_count(busy: Project, clock: Clock) -> N
     tally.assert_exact(items)
 
 
-# ------------------------------------------------------------------ cut off
+# ------------------------------------------------------------------ interruptions
 
 
 INTERRUPTIONS: dict[str, Callable[[int], AbstractContextManager[Fault]]] = {
@@ -358,10 +354,10 @@ INTERRUPTIONS: dict[str, Callable[[int], AbstractContextManager[Fault]]] = {
 
 
 @pytest.mark.parametrize("interruption", INTERRUPTIONS)
-def test_cut_off_anywhere_a_redrive_that_runs_again_counts_once(
+def test_an_interrupted_redrive_that_runs_again_counts_each_event_once(
     clock: Clock, interruption: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What a process that ended had held is there again at once.
+    # Messages that an ended process had received are visible again at once.
     monkeypatch.setattr(queues, "HELD_S", 0)
     for number in count(1):
         project_id = str(100 + number)
@@ -378,7 +374,7 @@ def test_cut_off_anywhere_a_redrive_that_runs_again_counts_once(
                 assert outcome.struck
         assert all(each.done for each in redrive.redrive_queue("digest"))
         tally.assert_exact(items)
-        assert lying_in(settings().digest_dead_letter_url) == 0
+        assert number_in(settings().digest_dead_letter_url) == 0
         if not outcome.struck:
             break
     assert number > 8
@@ -388,7 +384,7 @@ def test_cut_off_anywhere_a_redrive_that_runs_again_counts_once(
 
 
 def not_counted(lines: list[str], at_ms: int, number: int = 1) -> Item:
-    """A batch whose run fails at its call `number`, and what Lambda puts into the queue: the same.
+    """Let a run fail at its call `number`. Return its batch: Lambda puts the same into the queue.
 
     Source: "Capturing records of Lambda asynchronous invocations", dead-letter queues.
     """
@@ -404,7 +400,7 @@ def lost(project_id: str, days: int = 1) -> int:
 
 
 def expire(clock: Clock) -> None:
-    """DynamoDB deletes what has expired."""
+    """Delete the rows of IdempotencyTable that have expired."""
     table = settings().idempotency_table
     for item in clients.dynamodb().scan(TableName=table)["Items"]:
         if int(item["ttl"]["N"]) < clock.ms // 1000:
@@ -419,14 +415,14 @@ def test_lost_events_are_counted_once_however_often_they_are_redriven(clock: Clo
     assert lost("1") == 0
 
     assert "counted 2 lost events" in done("redrive", "ledger").out
-    assert lying_in(settings().ledger_dead_letter_url) == 0
+    assert number_in(settings().ledger_dead_letter_url) == 0
     put_message(settings().ledger_dead_letter_url, event)
     handler("ledger")(event, None)
     assert all(each.done for each in redrive.redrive_queue("ledger"))
     assert lost("1") == 2
 
 
-def test_what_a_run_had_counted_stays_counted_as_long_as_its_letter_lies(clock: Clock) -> None:
+def test_a_redrive_counts_no_loss_twice_as_long_as_its_letter_is_kept(clock: Clock) -> None:
     # More than one transaction takes, of which the first was done.
     event = not_counted([LINE % (each, "invalid") for each in range(1, 151)], clock.ms, 2)
     counted = sum(lost(str(each)) for each in range(1, 151))
@@ -439,7 +435,7 @@ def test_what_a_run_had_counted_stays_counted_as_long_as_its_letter_lies(clock: 
     assert {lost(str(each), 16) for each in range(1, 151)} == {1}
 
 
-def test_lost_events_that_cannot_be_counted_yet_stay(clock: Clock) -> None:
+def test_lost_events_that_cannot_be_counted_yet_stay_in_the_queue(clock: Clock) -> None:
     put_message(settings().ledger_dead_letter_url, not_counted([LINE % ("1", "ip")], clock.ms))
     with refusing("TransactWriteItems", "ProvisionedThroughputExceededException"):
         (letter,) = redrive.redrive_queue("ledger")
@@ -452,7 +448,7 @@ def test_lost_events_that_cannot_be_counted_yet_stay(clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_messages_go_back_into_their_queue(busy: Project) -> None:
+def test_a_redrive_sends_webhook_messages_back_to_their_queue(busy: Project) -> None:
     webhooks.add(busy.id, "https://example.com/hook", ())
     stream.put(traffic(busy.id, now_ms(), 3))
     stream.deliver(stream.records())
@@ -466,14 +462,16 @@ def test_messages_go_back_into_their_queue(busy: Project) -> None:
             QueueUrl=settings().webhook_queue_url, ReceiptHandle=each["ReceiptHandle"]
         )
     assert "found" in done("redrive", "webhooks", "--dry-run").out
-    assert lying_in(settings().webhook_dead_letter_url) == len(sent)
+    assert number_in(settings().webhook_dead_letter_url) == len(sent)
     assert "put back" in done("redrive", "webhooks").out
-    assert lying_in(settings().webhook_dead_letter_url) == 0
+    assert number_in(settings().webhook_dead_letter_url) == 0
     assert len(messages()) == 3
 
 
 @pytest.mark.usefixtures("deployed")
-def test_what_cannot_be_done_keeps_nothing_from_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_that_cannot_be_processed_do_not_block_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(redrive, "AT_ONCE", 3)
     url = settings().ledger_dead_letter_url
     letters = [batch([LINE % ("1", "quota")], now_ms()) for _ in range(8)]
@@ -482,24 +480,26 @@ def test_what_cannot_be_done_keeps_nothing_from_being_done(monkeypatch: pytest.M
         if number % 3 == 0:
             put_message(url, {"hello": number})
     assert len(done("redrive", "ledger", "--dry-run", "--json").json) == 11
-    assert lying_in(url) == 11
+    assert number_in(url) == 11
     assert sorted(each.done for each in redrive.redrive_queue("ledger")) == [False] * 3 + [True] * 8
     assert lost("1") == 8
-    assert lying_in(url) == 3
+    assert number_in(url) == 3
     assert len(redrive.redrive_queue("ledger")) == 3, "they are not held any more"
 
 
-def test_a_redrive_that_outlasts_its_hold_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_redrive_ends_although_its_messages_have_become_visible_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(redrive, "AT_ONCE", 3)
     monkeypatch.setattr(queues, "HELD_S", 0)
     for number in range(5):
         put_message(settings().ledger_dead_letter_url, {"hello": number})
     with refusing("ChangeMessageVisibility", "AWS.SimpleQueueService.MessageNotInflight"):
         assert not any(each.done for each in redrive.redrive_queue("ledger"))
-    assert lying_in(settings().ledger_dead_letter_url) == 5
+    assert number_in(settings().ledger_dead_letter_url) == 5
 
 
-def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
+def test_a_redrive_finishes_a_clear(busy: Project, clock: Clock) -> None:
     long = {"ttl": {"N": str(clock.ms // 1000 + 90 * 86_400)}}
     stream.put({**each, **long} for each in traffic(busy.id, clock.ms))
     stream.deliver(stream.records())
@@ -508,23 +508,23 @@ def test_a_clear_is_finished(busy: Project, clock: Clock) -> None:
     assert stream.stored_events()
     arn = stream_of_events()
     record = {"shard": "s", "dynamodb": {"SequenceNumber": "1"}}
-    put_message(settings().cleanup_dead_letter_url, given_up(arn, [record], clock.ms))
+    put_message(settings().cleanup_dead_letter_url, failed_batch(arn, [record], clock.ms))
     (letter,) = redrive.redrive_queue("cleanup")
     assert letter.done
     assert stream.stored_events() == []
     assert all_issues(visible_at(busy.id)) == []
 
 
-def test_what_is_no_message_of_ours_stays(deployed: Deployed) -> None:
+def test_messages_of_an_unknown_kind_stay_in_the_queue(deployed: Deployed) -> None:
     put_message(settings().digest_dead_letter_url, {"hello": "there"})
     put_message(settings().digest_dead_letter_url, ["no", "object"])
     put_message(settings().webhook_dead_letter_url, {"no": "notice"})
     assert [each.done for each in redrive.redrive_queue("webhooks")] == [False]
-    assert lying_in(settings().webhook_dead_letter_url) == 1
+    assert number_in(settings().webhook_dead_letter_url) == 1
     assert deployed
     found = done("redrive", "digest", "--json").json
     assert [each["done"] for each in found] == [False, False]
-    assert lying_in(settings().digest_dead_letter_url) == 2
+    assert number_in(settings().digest_dead_letter_url) == 2
     assert done("redrive", "--dry-run").out.count("unknown kind") == 3
     assert "There is no queue x" in failed("redrive", "x")
     for data in ("", "no gzip", "H4sI", base64.b64encode(gzip.compress(b"{}")).decode()):
