@@ -228,8 +228,8 @@ def _attached(stage: Stage, cpu: dict[str, float]) -> Iterator[Dollars]:
     with feedback.endpoint(stage) as send:
         calls = send([feedback.with_file(each) for each in events]).calls
     yield feedback.of_events(calls, cpu["attached 4 KB"])
-    with feedback.end(stage) as forget:
-        yield feedback.of_end(forget().calls, cpu["end of files"])
+    with feedback.end(stage) as delete_files:
+        yield feedback.of_end(delete_files().calls, cpu["end of files"])
 
 
 def _monitored(stage: Stage, cpu: dict[str, float]) -> Iterator[Price]:
@@ -237,8 +237,8 @@ def _monitored(stage: Stage, cpu: dict[str, float]) -> Iterator[Price]:
     due_ms = monitors.next_due_ms()
     sent = monitors.alone(stage, due_ms)
     short, long = monitors.runs(stage, due_ms)
-    for case, moments in (("check-in", short), ("check-in-long", long)):
-        run = [(each, monitors.worked(each)) for each in moments]
+    for case, inputs in (("check-in", short), ("check-in-long", long)):
+        run = [(each, monitors.worked(each)) for each in inputs]
         yield _sum(case, monitors.of_check_in(sent, run, cpu))
 
 

@@ -20,7 +20,7 @@ from bench.traffic import url_event
 from bench.write_units import Item
 
 _FUNCTION, _FOLDER = "SentryIngestFunction", "sentry_ingest"
-_FORGET, _FORGET_FOLDER = "CompileMapsFunction", "compile_maps"
+_COMPILE_MAPS, _COMPILE_MAPS_FOLDER = "CompileMapsFunction", "compile_maps"
 # A screenshot.
 FILE_BYTES = 100_000
 _MESSAGE = (
@@ -120,16 +120,16 @@ def _of_function(calls: list[AwsCall], cpu: float, number: int) -> Dollars:
 @contextmanager
 def end(stage: Stage) -> Iterator[Callable[[], Spent]]:
     """Yield a function that deletes the files of an event whose row has expired."""
-    with Worker.of_function(_FORGET, _FORGET_FOLDER, stage.server.url) as worker:
+    with Worker.of_function(_COMPILE_MAPS, _COMPILE_MAPS_FOLDER, stage.server.url) as worker:
 
-        def forget() -> Spent:
+        def delete_files() -> Spent:
             keys = {"pk": {"S": stage.busy_project}, "sk": {"S": f"attachment#{uuid.uuid4().hex}"}}
             return worker.spend([{"Records": [{"dynamodb": {"Keys": keys}}]}], stage.server)
 
-        yield forget
+        yield delete_files
 
 
 def of_end(calls: list[AwsCall], cpu: float) -> Dollars:
     """Return the dollars of deleting the files of an event. S3 charges nothing for that."""
     assert {call.operation for call in calls} == {"DeleteObjects"}
-    return {"end of files": bill.invocation(_FORGET, cpu, len(calls))}
+    return {"end of files": bill.invocation(_COMPILE_MAPS, cpu, len(calls))}

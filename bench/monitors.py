@@ -38,7 +38,7 @@ _QUEUE_REQUESTS = 3
 _OF_RUN = 2  # check-ins
 
 
-class Moment(NamedTuple):
+class WorkerInput(NamedTuple):
     """A message to the worker, and the rows that it finds."""
 
     message: str
@@ -50,7 +50,7 @@ class Moment(NamedTuple):
         return "look" in json.loads(self.message)
 
 
-type Process = Callable[[Moment, int], Spent]
+type Process = Callable[[WorkerInput, int], Spent]
 
 
 # ------------------------------------------------------------------ the endpoint
@@ -118,18 +118,18 @@ def worker() -> Iterator[Process]:
         Worker.of_function(_FUNCTION, _FOLDER, server.url) as function,
     ):
 
-        def process(moment: Moment, times: int) -> Spent:
-            server.keep(moment.rows)
-            batches = [_batch(moment.message)] * times
+        def process(input_: WorkerInput, times: int) -> Spent:
+            server.keep(input_.rows)
+            batches = [_batch(input_.message)] * times
             return function.spend(batches, server, {"batchItemFailures": []})
 
         yield process
 
 
-def worked(moment: Moment) -> Spent:
+def worked(input_: WorkerInput) -> Spent:
     """Pass a message to an execution environment of the worker that has looked up nothing."""
     with worker() as process:
-        return process(moment, 1)
+        return process(input_, 1)
 
 
 def _batch(message: str) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def next_due_ms() -> int:
     return (now_ms() // _MINUTE_MS + 60) * _MINUTE_MS
 
 
-def runs(stage: Stage, due_ms: int) -> tuple[list[Moment], list[Moment]]:
+def runs(stage: Stage, due_ms: int) -> tuple[list[WorkerInput], list[WorkerInput]]:
     """Return the messages of two runs in order, with what they find: a short and a long run.
 
     The short one begins at `due_ms` and ends within its margin. The long one is the next, and does
@@ -183,33 +183,33 @@ class _Job:
         self._project_id, self._begin, self._end = project_id, begin, end
         self.read_rows = False
 
-    def run(self, begin_ms: int, minutes: int) -> list[Moment]:
+    def run(self, begin_ms: int, minutes: int) -> list[WorkerInput]:
         """Run it for some minutes, until a schedule waits for the next run. Return the messages."""
         run_id = os.urandom(16).hex()
         end_ms = begin_ms + minutes * _MINUTE_MS
-        moments = [self._tell(self._begin, run_id, begin_ms)]
+        inputs = [self._send(self._begin, run_id, begin_ms)]
         while (monitor := self._monitor()) and monitor.timer_ms < end_ms:
-            moments.append(self._look(monitor))
-        moments.append(self._tell(self._end, run_id, end_ms))
+            inputs.append(self._look(monitor))
+        inputs.append(self._send(self._end, run_id, end_ms))
         while (monitor := self._monitor()) and monitor.timer_ms < begin_ms + _HOUR_MS:
-            moments.append(self._look(monitor))
-        return moments
+            inputs.append(self._look(monitor))
+        return inputs
 
     def _monitor(self) -> Monitor | None:
         return find_monitor(self._project_id, _SLUG, _ENVIRONMENT)
 
-    def _tell(self, message: str, run_id: str, at_ms: int) -> Moment:
+    def _send(self, message: str, run_id: str, at_ms: int) -> WorkerInput:
         (check_in,) = json.loads(message)["check_ins"]
         check_in |= {"id": os.urandom(16).hex(), "run_id": run_id, "at_ms": at_ms}
         sent = {"project_id": self._project_id, "check_ins": [check_in]}
         return self._process(json.dumps(sent, separators=(",", ":")), at_ms)
 
-    def _look(self, monitor: Monitor) -> Moment:
+    def _look(self, monitor: Monitor) -> WorkerInput:
         look = Look(_SLUG, _ENVIRONMENT, monitor.timer_ms)
         return self._process(look_message(self._project_id, look), monitor.timer_ms)
 
-    def _process(self, message: str, at_ms: int) -> Moment:
-        found = Moment(message, seed.rows() if self.read_rows else {})
+    def _process(self, message: str, at_ms: int) -> WorkerInput:
+        found = WorkerInput(message, seed.rows() if self.read_rows else {})
         watch_monitors.process(message, at_ms)
         return found
 
@@ -217,20 +217,22 @@ class _Job:
 # ------------------------------------------------------------------ the price
 
 
-def of_check_in(sent: Spent, run: Sequence[tuple[Moment, Spent]], cpu: dict[str, float]) -> Dollars:
+def of_check_in(
+    sent: Spent, run: Sequence[tuple[WorkerInput, Spent]], cpu: dict[str, float]
+) -> Dollars:
     """Return the dollars of a check-in: half of those of a run, with the looks at its monitor.
 
     `sent` is what one takes in the endpoint, `run` what each message takes in the worker.
     """
     calls = [call for _, each in run for call in each.calls]
-    looks = sum(moment.looks for moment, _ in run)
+    looks = sum(input_.looks for input_, _ in run)
     # Each look makes the schedule of the next one, and check-ins make none.
     assert looks == sum(call.operation == "CreateSchedule" for call in calls) == len(run) - _OF_RUN
     works = sum(
         bill.invocation(
-            _FUNCTION, cpu["look" if moment.looks else "check-in, worker"], len(each.calls)
+            _FUNCTION, cpu["look" if input_.looks else "check-in, worker"], len(each.calls)
         )
-        for moment, each in run
+        for input_, each in run
     )
     return {
         "endpoint": bill.invocation(_ENDPOINT, cpu["check-in"], len(sent.calls)),

@@ -56,7 +56,7 @@ def ensure_project(stack: LocalStack) -> tuple[Known, bool]:
     else:
         created = errata("projects", "create", "demo")
         project = {name: created[name] for name in ("id", "api_key", "dsn")}
-        stack.remember(DEMO, project["id"])
+        stack.put_value(DEMO, project["id"])
     _write(stack, project, login)
     return project, kept
 
@@ -74,7 +74,7 @@ def ensure_login(stack: LocalStack) -> Known:
     if login:
         return login
     login = {"email": EMAIL, "password": new_password()}
-    stack.remember(DEMO_LOGIN, EMAIL)
+    stack.put_value(DEMO_LOGIN, EMAIL)
     _write(stack, project, login)
     return login
 
@@ -101,8 +101,8 @@ def _known(stack: LocalStack) -> tuple[Known | None, Known | None]:
     written = json.loads(_draft().read_text()) if _draft().exists() else {}
     project, login = (written.get(name) or {} for name in ("project", "login"))
     return (
-        project if project and project.get("id") == stack.recall(DEMO) else None,
-        login if login and login.get("email") == stack.recall(DEMO_LOGIN) else None,
+        project if project and project.get("id") == stack.get_value(DEMO) else None,
+        login if login and login.get("email") == stack.get_value(DEMO_LOGIN) else None,
     )
 
 

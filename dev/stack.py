@@ -177,24 +177,24 @@ class LocalStack:
         # boto3-stubs know a client only by the literal name of its service.
         return session.client(service, endpoint_url=self.endpoint_url, config=config)  # type: ignore[call-overload]
 
-    def remember(self, name: str, value: str) -> None:
+    def put_value(self, name: str, value: str) -> None:
         """Store a value in the emulator. It is kept or lost together with the data."""
         self.client("ssm").put_parameter(
-            Name=self._memory(name), Value=value, Type="String", Overwrite=True
+            Name=self._parameter_name(name), Value=value, Type="String", Overwrite=True
         )
 
-    def recall(self, name: str) -> str | None:
-        """Return the value that `remember` stored, or None."""
+    def get_value(self, name: str) -> str | None:
+        """Return the value that `put_value` stored, or None."""
         try:
-            answer = self.client("ssm").get_parameter(Name=self._memory(name))
+            response = self.client("ssm").get_parameter(Name=self._parameter_name(name))
         except ClientError as error:
             if error.response["Error"]["Code"] != "ParameterNotFound":
                 raise
             return None
-        value: str = answer["Parameter"]["Value"]
+        value: str = response["Parameter"]["Value"]
         return value
 
-    def _memory(self, name: str) -> str:
+    def _parameter_name(self, name: str) -> str:
         return f"/errata/{self.stack_name}/{name}"
 
     def _start(self, cleanup: contextlib.ExitStack) -> Emulator:
@@ -219,7 +219,7 @@ class LocalStack:
             self._parameters.setdefault("WebUrl", f"http://{HOST}:{self._ports[WEB]}")
         adjustments = sha256_of([Path(gateway.__file__)])
         build = f"{fingerprint} {adjustments} {sorted(self._parameters.items())}"
-        if self.recall("build") != build:
+        if self.get_value("build") != build:
             self._say("Deploying the template to the local AWS ...")
             environment = tool_environment(os.environ) | self.environment
             # SAM polls every five seconds by default, which would be most of the time of a
@@ -228,7 +228,7 @@ class LocalStack:
             run_tool("sam deploy", self._deploy_command(source), environment, say=self._say)
             self.outputs = self._read_outputs()
             self._complete()
-            self.remember("build", build)
+            self.put_value("build", build)
         self.outputs = self._read_outputs()
 
     def _deploy_command(self, source: Path) -> list[str]:

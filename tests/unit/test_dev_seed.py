@@ -23,10 +23,10 @@ class Stack(LocalStack):
         self.endpoint_url = "http://127.0.0.1:4700"
         self.memory: dict[str, str] = {}
 
-    def remember(self, name: str, value: str) -> None:
+    def put_value(self, name: str, value: str) -> None:
         self.memory[name] = value
 
-    def recall(self, name: str) -> str | None:
+    def get_value(self, name: str) -> str | None:
         return self.memory.get(name)
 
 
@@ -135,7 +135,7 @@ def test_a_later_run_reuses_project_and_login(local: Path) -> None:
 
 def test_an_old_project_without_a_dsn_gets_one(local: Path) -> None:
     stack = Stack()
-    stack.remember(seed.DEMO, "1001")
+    stack.put_value(seed.DEMO, "1001")
     old = {"id": "1001", "api_key": "secret"}
     local.parent.mkdir(parents=True)
     local.write_text(json.dumps({"project": old}))

@@ -6,7 +6,7 @@ import pytest
 
 from bench import bill, monitors, prices, readme, recorded
 from bench.cases import BOUNDS, Price, as_json
-from bench.monitors import Moment
+from bench.monitors import WorkerInput
 from bench.process import Spent
 from bench.report import Yardstick
 from bench.report import as_json as yardstick_as_json
@@ -66,8 +66,8 @@ def test_lambda_polls_the_queues_of_webhooks_and_of_check_ins() -> None:
 def test_a_check_in_costs_half_of_its_run() -> None:
     read = AwsCall("GetItem", {"ConsistentRead": True})
     put = AwsCall("PutItem", {"TableName": "ProjectsTable", "Item": {"pk": {"S": "project#1"}}})
-    reported = (Moment('{"check_ins": []}', {}), Spent(0.0, [read, put]))
-    look = (Moment('{"look": []}', {}), Spent(0.0, [read, AwsCall("CreateSchedule", {}), put]))
+    reported = (WorkerInput('{"check_ins": []}', {}), Spent(0.0, [read, put]))
+    look = (WorkerInput('{"look": []}', {}), Spent(0.0, [read, AwsCall("CreateSchedule", {}), put]))
     sent = Spent(0.0, [AwsCall("SendMessage", {})])
     cpu = {"check-in": 0.0, "check-in, worker": 0.0, "look": 0.0}
     found = monitors.of_check_in(sent, [reported, reported, look], cpu)
