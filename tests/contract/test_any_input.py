@@ -64,7 +64,9 @@ def test_any_field_of_an_event_may_hold_anything(busy: Project, body: bytes) -> 
 
 @fuzz.bounded(40)
 @given(body=fuzz.bodies, coding=fuzz.codings)
-def test_any_bytes_may_be_a_body(busy: Project, body: bytes, coding: str) -> None:
+def test_a_body_of_any_bytes_is_accepted_or_refused(
+    busy: Project, body: bytes, coding: str
+) -> None:
     check_ingest(busy, body, content_encoding=coding)
 
 

@@ -128,7 +128,7 @@ def test_api_gateway_refuses_an_address_over_its_limit(clock: Clock) -> None:
     assert {each.get("usageIdentifierKey") for each in verdicts[60:]} == {settings().limited_key}
 
 
-def test_a_denial_costs_two_calls_and_an_address_over_its_limit_none(clock: Clock) -> None:
+def test_a_denial_takes_two_calls_and_none_for_an_address_over_its_limit(clock: Clock) -> None:
     with recorded() as seen:
         decide(WRONG)
     assert [each.operation for each in seen] == ["GetItem", "UpdateItem"]

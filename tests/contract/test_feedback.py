@@ -220,7 +220,7 @@ def test_a_clear_hides_and_deletes_feedback(busy: Project) -> None:
     assert feedback_rows() == []
 
 
-def test_each_page_of_feedback_goes_on_where_the_last_one_ended(busy: Project) -> None:
+def test_each_page_of_feedback_begins_where_the_last_one_ended(busy: Project) -> None:
     for number in range(5):
         send(busy, ("user_report", {**REPORT, "comments": f"{number}"}))
     visible = visible_in(busy.id)

@@ -42,7 +42,7 @@ def test_another_body_gets_the_same_response_with_a_mismatch_header_and_is_lost(
     assert (record.getMessage(), vars(record)["project_id"]) == ("idempotency mismatch", busy.id)
 
 
-def test_the_same_body_in_another_coding_is_no_mismatch(busy: Project) -> None:
+def test_the_same_body_in_another_coding_is_not_a_mismatch(busy: Project) -> None:
     body = json.dumps(BOOM).encode()
     ingest(busy, body, idempotency_key="k")
     again = ingest(busy, gzip.compress(body), idempotency_key="k", content_encoding="gzip")

@@ -104,7 +104,9 @@ def test_another_authorization_scheme_is_ignored(project: Project) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", 5, 0, True, ["k"], {"k": 1}, 1.5])
-def test_a_key_in_the_body_that_is_not_a_string_is_missing(project: Project, value: object) -> None:
+def test_a_key_in_the_body_that_is_not_a_string_counts_as_missing(
+    project: Project, value: object
+) -> None:
     refused = post({}, {**BOOM, "api_key": value})
     assert (refused.status, refused.json) == (401, MISSING)
 

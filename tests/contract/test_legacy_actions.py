@@ -238,7 +238,7 @@ def test_a_clear_with_more_recent_events_than_a_watermark_can_list_is_503(
     assert rows() == before
 
 
-def test_clear_leaves_other_projects_alone(busy: Project) -> None:
+def test_clear_does_not_affect_other_projects(busy: Project) -> None:
     other = new_project()
     capture(busy)
     capture(other)
@@ -402,7 +402,9 @@ def test_an_address_block_creates_at_most_100_projects_a_day(clock: Clock) -> No
     assert generate_from("2001:db8::1").status == 200
 
 
-def test_only_created_projects_count(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_created_projects_count_against_the_daily_limit(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("errata.usecases.legacy.MAX_CREATIONS", 2)
     error = {"hash": "new", "level": 1}
     assert call("POST", "/api.php", error, ip="192.0.2.1").status == 400

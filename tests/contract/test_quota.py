@@ -101,7 +101,7 @@ def test_a_quota_of_zero_accepts_nothing() -> None:
     assert events(project) == []
 
 
-def test_refused_requests_use_nothing() -> None:
+def test_refused_requests_use_no_unit() -> None:
     project = limited(2)
     for _ in range(3):
         assert ingest(project, b"[").status == 422
@@ -445,7 +445,7 @@ def test_leases_double_up_to_a_hundred_units() -> None:
 
 
 @pytest.mark.parametrize(("left", "size"), [(100_000, 100), (50_000, 50), (49_999, 49), (999, 1)])
-def test_a_lease_is_a_thousandth_of_what_is_left_at_most(left: int, size: int) -> None:
+def test_a_lease_is_at_most_a_thousandth_of_the_rest_of_the_quota(left: int, size: int) -> None:
     project = limited(1_000_000)
     assert used_after(project, 127) == 127
     # Other environments lease the rest but for this much.

@@ -157,7 +157,9 @@ def test_a_key_of_another_project_counts_as_unresolved(project: Project, clock: 
     assert ingest(project).status == 202
 
 
-def test_a_valid_key_is_not_held_back_by_its_address(project: Project, clock: Clock) -> None:
+def test_a_valid_key_is_not_limited_by_the_bucket_of_its_address(
+    project: Project, clock: Clock
+) -> None:
     assert [keyless().status for _ in range(61)][-1] == 429
     assert ingest(project).status == 202
     assert by_body(project).status == 202

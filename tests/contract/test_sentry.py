@@ -308,7 +308,7 @@ def test_the_same_fingerprint_from_an_sdk_and_the_ingest_api_is_one_issue(busy: 
     assert (first["grouping"], second["grouping"]) == ("client", "client")
 
 
-def test_the_default_may_be_a_part_of_a_fingerprint(busy: Project) -> None:
+def test_the_default_fingerprint_may_be_a_part_of_a_fingerprint(busy: Project) -> None:
     capture(busy, fingerprint=["{{ default }}"])
     capture(busy)
     capture(busy, fingerprint=["{{ default }}", "shop"])

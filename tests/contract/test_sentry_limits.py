@@ -202,7 +202,7 @@ def test_if_the_store_fails_within_an_envelope_a_retry_stores_the_rest(
     assert len(events(busy)) == 1 + 3
 
 
-def test_an_event_says_that_its_attachments_are_not_stored(busy: Project) -> None:
+def test_a_problem_of_an_event_names_attachments_that_are_not_stored(busy: Project) -> None:
     sent = event()
     names = [f"log-{number}.txt" for number in range(7)]
     parts = [

@@ -144,7 +144,7 @@ def test_dedup_markers_are_not_listed_as_events(busy: Project, clock: Clock) -> 
     assert not put_new({"pk": {"S": busy.id}, "sk": {"S": kept["id"]}})
 
 
-def test_one_call_stores_an_event_and_three_a_late_one(busy: Project, clock: Clock) -> None:
+def test_an_event_takes_one_call_and_a_late_one_three(busy: Project, clock: Clock) -> None:
     capture(busy)  # the key is looked up
     with recorded() as seen:
         capture(busy)

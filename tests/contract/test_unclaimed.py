@@ -173,7 +173,7 @@ def test_a_key_that_was_revoked_stays_revoked_after_expiry(clock: Clock) -> None
 # ------------------------------------------------------------------ how many
 
 
-def refused(response: Response) -> bool:
+def is_refused(response: Response) -> bool:
     assert response.status == 429, response.text
     assert set(response.json) == {"ok", "error"}
     assert "3 unclaimed projects" in response.json["error"]
@@ -192,10 +192,10 @@ def full(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> list[Project]:
     return found
 
 
-def both_refused() -> None:
+def assert_both_refused() -> None:
     before = rows()["PROJECTS_TABLE"]
-    assert refused(php(action="generate"))
-    assert refused(capture(Project("", "one more")))
+    assert is_refused(php(action="generate"))
+    assert is_refused(capture(Project("", "one more")))
     after = rows()["PROJECTS_TABLE"]
     # Only the number for the next project has moved.
     assert [row for row in before if row["pk"]["S"] != "counter"] == [
@@ -204,7 +204,7 @@ def both_refused() -> None:
 
 
 def test_no_project_is_created_beyond_the_limit_of_unclaimed_projects(full: list[Project]) -> None:
-    both_refused()
+    assert_both_refused()
     assert [ingest(each).status for each in full] == [202] * 3
     assert capture(full[0]).status == 200
     assert new_project()  # an operator's own
@@ -229,14 +229,14 @@ def test_an_adopted_or_deleted_project_makes_space_for_one(
     free(full[which])
     assert counted() == 2
     assert php(action="generate").status == 200
-    both_refused()
+    assert_both_refused()
 
 
 def test_expired_projects_make_space(full: list[Project], clock: Clock) -> None:
-    both_refused()
+    assert_both_refused()
     clock.advance(WEEK_S)
     assert [php(action="generate").status for _ in range(2)] == [200] * 2
-    both_refused()
+    assert_both_refused()
     assert counted() == stored() == 3
 
 

@@ -166,7 +166,7 @@ def test_a_function_can_write_only_its_own_rows(
         dynamodb.transact_write_items(TransactItems=[{"Put": row(own)}, {"Put": row(of_others)}])
 
 
-def test_keys_appear_in_no_log(stack: LocalStack, log: Path) -> None:
+def test_keys_are_not_logged(stack: LocalStack, log: Path) -> None:
     created = projects.create("secret")
     assert created
     project_id, key = created.project.id, created.key

@@ -55,7 +55,7 @@ def test_an_allowlist_applies_at_every_endpoint(stack: LocalStack) -> None:
         assert statuses(stack, project, outside) == [403, 403, 403]
 
 
-def test_exactly_a_quota_is_accepted(stack: LocalStack) -> None:
+def test_exactly_the_quota_is_accepted(stack: LocalStack) -> None:
     organization = organizations.create("small")
     organizations.change(organization.id, monthly_quota=5)
     _, key = new_project(organization)

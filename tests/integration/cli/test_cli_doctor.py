@@ -176,7 +176,7 @@ def test_a_run_leaves_no_entry_in_the_audit_log(
     assert audit.list_entries("default", "", 10) == ([], "")
 
 
-def test_accounts_of_killed_runs_are_deleted_and_no_others(
+def test_only_accounts_of_killed_runs_are_deleted(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # moto dates all accounts now.

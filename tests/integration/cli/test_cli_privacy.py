@@ -47,7 +47,7 @@ def test_the_receipt_counts_what_was_erased(shop: Project) -> None:
     assert again.out.startswith("events deleted      0\n")
 
 
-def test_it_asks_for_the_project_s_name(shop: Project) -> None:
+def test_erase_asks_for_the_project_s_name(shop: Project) -> None:
     ran = run("privacy", "erase", shop.id, "--user", ADA, stdin=b"blog\n")
     assert (ran.code, len(events(shop))) == (1, 2)
     assert "That is not the project's name. Nothing was erased." in ran.err
@@ -79,7 +79,7 @@ def test_the_project_must_exist() -> None:
     assert "project 99" in failed("privacy", "erase", "99", "--user", ADA, "--yes")
 
 
-def test_no_log_names_the_person(
+def test_the_person_is_not_named_in_a_log(
     shop: Project, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -270,7 +270,9 @@ def test_a_search_across_projects_finds_the_same_issues(
     assert not wrong, "\n".join(map(str, wrong))
 
 
-def test_an_organization_s_issues_say_their_project(busy: Project, named: dict[str, str]) -> None:
+def test_issues_of_an_organization_are_listed_with_their_project(
+    busy: Project, named: dict[str, str]
+) -> None:
     asked = ("issues", "list", "--org", "default", "--query", "is:rising")
     (issue,) = done(*asked, "--json").json
     assert (issue["project_id"], issue["project"]) == (busy.id, "shop")
@@ -286,7 +288,7 @@ def test_an_organization_s_issues_say_their_project(busy: Project, named: dict[s
     assert "no organization 99" in run("issues", "list", "--org", "99").err
 
 
-def test_an_id_alone_finds_its_issue(busy: Project, named: dict[str, str]) -> None:
+def test_a_query_that_is_only_an_id_finds_its_issue(busy: Project, named: dict[str, str]) -> None:
     (issue,) = done("issues", "list", busy.id, "--query", "is:rising", "--json").json
     for name in (issue["short_id"].lower(), issue["id"], issue["first_event"]):
         (found,) = done("issues", "list", busy.id, "--query", name, "--json").json

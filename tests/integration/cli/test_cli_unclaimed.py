@@ -16,7 +16,7 @@ def listed(*options: str) -> list[str]:
     return [each["id"] for each in done("projects", "list", *options, "--json").json]
 
 
-def test_unclaimed_projects_have_a_list_of_their_own(clock: Clock) -> None:
+def test_unclaimed_projects_are_listed_separately(clock: Clock) -> None:
     acme = organizations.create("Acme").id
     own, unclaimed = new_project().id, generated("a script's").id
     theirs = done("projects", "create", "theirs", "--org", acme, "--json").json["id"]
@@ -115,7 +115,7 @@ def test_delete_needs_either_a_project_id_or_unclaimed(options: tuple[str, ...])
     assert "Give a project's id, or --unclaimed, but not both." in ran.err
 
 
-def test_work_on_all_projects_includes_unclaimed_ones_that_have_not_expired(clock: Clock) -> None:
+def test_all_projects_include_unclaimed_ones_that_have_not_expired(clock: Clock) -> None:
     generated()
     clock.days(7)
     own, unclaimed = new_project(), generated()

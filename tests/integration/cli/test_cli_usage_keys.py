@@ -70,7 +70,7 @@ def used(key: str) -> str:
 
 @pytest.fixture
 def shop(deployed: Deployed, clock: Clock) -> Project:
-    """A project that the command has created, a good while ago; its API key is its only key."""
+    """A project that was created some time ago with the command. Its only key is an API key."""
     made = done("projects", "create", "shop", "--json").json
     _, dsn = store.list_keys(made["id"])
     done("keys", "revoke", made["id"], dsn.id)
@@ -157,7 +157,7 @@ def test_projects_of_one_rate_share_a_plan(shop: Project) -> None:
     assert names.count(f"{STACK}-90") == 1
 
 
-def test_a_plan_of_another_api_is_left_alone(shop: Project, clock: Clock) -> None:
+def test_a_usage_plan_of_another_api_is_not_used(shop: Project, clock: Clock) -> None:
     gateway = aws("apigateway")
     stages: Any = [{"apiId": "gone", "stage": "v1"}]
     throttle: Any = {"rateLimit": 99, "burstLimit": 99}
