@@ -92,12 +92,12 @@ def kinds(found: invocation.Found) -> list[str]:
 def test_a_failure_that_several_lines_report_is_found_once() -> None:
     found = invocation.find(lines(START, PYTHON, END, REPORT, EXITED))
     assert kinds(found) == ["ZeroDivisionError"]
-    assert found.told_twice == 1
+    assert found.repeated == 1
     assert found.captured[0].request_id == RID
     # The two lines may come in two batches. Then the lines around decide.
     around = logged(START, PYTHON, END, REPORT, EXITED)
     exited = invocation.find((LogLine("4", 1_004, EXITED),), around)
-    assert (exited.captured, exited.told_twice) == ((), 1)
+    assert (exited.captured, exited.repeated) == ((), 1)
     assert kinds(invocation.find((LogLine("4", 1_004, EXITED),))) == ["Runtime.ExitError"]
 
 
@@ -108,7 +108,7 @@ def test_the_report_line_does_not_add_a_second_failure(case: str) -> None:
     assert len(found.captured) == 1
     assert found.captured[0].failure.report is None
     assert found.captured[0].report is not None  # its figures
-    assert found.told_twice == 1
+    assert found.repeated == 1
 
 
 def test_an_exception_that_is_logged_and_then_raised_is_one_failure() -> None:

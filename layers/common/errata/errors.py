@@ -23,7 +23,7 @@ ErrataError
 │   ├── ConflictError             somebody else's write came first
 │   │   ├── ConditionFailedError  the condition of a single write did not hold
 │   │   ├── OpenMarkerError       nobody knows yet whether the event was stored
-│   │   ├── FailureToldError      a log line has already reported the failure of an SDK's event
+│   │   ├── FailureReportedError  a log line has already reported the failure of an SDK's event
 │   │   ├── CounterMovedError     another legacy error took the number; has the last one
 │   │   ├── LimitReachedError     a counter is at its limit; says which one
 │   │   └── SlugTakenError        another project of the organization has or had the slug
@@ -274,7 +274,7 @@ class OpenMarkerError(ConflictError):
     """Nobody knows whether a late event was stored: its dedup marker is open."""
 
 
-class FailureToldError(ConflictError):
+class FailureReportedError(ConflictError):
     """A log line has reported the failure. `item` is its failure marker."""
 
 

@@ -89,8 +89,8 @@ def read(text: str) -> ReadLine:
     body = _TIME.sub("", text, count=1)
     if body.startswith("{"):
         return _of_json(body)
-    if told := platform.of_text(text):
-        return ReadLine(_of_platform(told), told)
+    if line := platform.of_text(text):
+        return ReadLine(_of_platform(line), line)
     return ReadLine(_of_lambda(text) or _of_program(text))
 
 
@@ -99,29 +99,29 @@ def _of_json(text: str) -> ReadLine:
         sent = parse_object(text.encode("utf-8", "replace"))
     except HTTPError:
         return ReadLine()
-    if told := platform.of_json(sent):
-        return ReadLine(_of_platform(told), told)
+    if line := platform.of_json(sent):
+        return ReadLine(_of_platform(line), line)
     return ReadLine(_of_record(sent))
 
 
-def _of_platform(told: PlatformLine) -> Failure | None:
+def _of_platform(line: PlatformLine) -> Failure | None:
     """Return the failure that a line of Lambda reports, None if other lines report it."""
-    if told.kind == "report":
-        kind = _OF_REPORTS.get(told.status) or _OF_REPORTS.get(told.error_type)
+    if line.kind == "report":
+        kind = _OF_REPORTS.get(line.status) or _OF_REPORTS.get(line.error_type)
         if kind is None:
             return None
-        seconds = f" after {told.duration_ms / 1000:.2f} seconds" if told.duration_ms else ""
+        seconds = f" after {line.duration_ms / 1000:.2f} seconds" if line.duration_ms else ""
         value = (
             f"Task timed out{seconds}" if kind == TIMED_OUT else "The function ran out of memory"
         )
-        return _by_lambda(kind, value, told.request_id, told)
-    if told.kind != "init_report" or told.phase == "invoke":
+        return _by_lambda(kind, value, line.request_id, line)
+    if line.kind != "init_report" or line.phase == "invoke":
         return None  # the lines of the invocation report it
-    if told.status == "timeout":
-        seconds = f" after {told.init_ms / 1000:.2f} seconds" if told.init_ms else ""
-        return _by_lambda(INIT_TIMED_OUT, f"Initialisation timed out{seconds}", "", told)
-    if told.status == "error" and told.error_type:
-        return _by_lambda(told.error_type, "Initialisation failed", "", told)
+    if line.status == "timeout":
+        seconds = f" after {line.init_ms / 1000:.2f} seconds" if line.init_ms else ""
+        return _by_lambda(INIT_TIMED_OUT, f"Initialisation timed out{seconds}", "", line)
+    if line.status == "error" and line.error_type:
+        return _by_lambda(line.error_type, "Initialisation failed", "", line)
     return None
 
 

@@ -33,8 +33,9 @@ class LoggedLine(NamedTuple):
 class _Invocation:
     """An invocation, or what comes before the first one (`request_id` is "").
 
-    `before` are the last lines so far. `told` has the times of the lines that may stand for others,
-    by what they tell (`_standing_for`): a program without invocations logs thousands of lines.
+    `before` are the last lines so far. `times` has the timestamps of the lines that may stand for
+    others, by what they stand for (`_stands_for`): a program without invocations logs thousands of
+    lines.
     """
 
     request_id: str = ""
@@ -42,7 +43,7 @@ class _Invocation:
     cold_start: bool | None = None
     report: PlatformLine | None = None
     before: deque[LoggedLine] = field(default_factory=lambda: deque(maxlen=MAX_BREADCRUMBS))
-    told: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
+    times: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -74,13 +75,13 @@ class Captured:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The failures of a batch. `told_twice` counts lines that repeat another line's failure."""
+    """The failures of a batch. `repeated` counts lines that repeat another line's failure."""
 
     captured: tuple[Captured, ...]
-    told_twice: int = 0
+    repeated: int = 0
 
 
-def tells_of_failure(lines: Sequence[LogLine]) -> bool:
+def has_failure(lines: Sequence[LogLine]) -> bool:
     """Return whether a line may become an event."""
     return any(failure.read(line.text).failure for line in lines)
 
@@ -93,17 +94,17 @@ def find(lines: Sequence[LogLine], around: Sequence[LoggedLine] = ()) -> Found:
     """
     entries = _entries(lines, around)
     by_line = {entry.line: entry for entry in entries}
-    captured, twice = [], 0
+    captured, repeated = [], 0
     for line in lines:
         entry = by_line[LoggedLine(line.at_ms, line.text)]
-        told = entry.read.failure
-        if told is None:
+        reported = entry.read.failure
+        if reported is None:
             continue
-        if _is_told_by_another(told, line.at_ms, entry.of.told):
-            twice += 1
+        if _is_reported_by_another_line(reported, line.at_ms, entry.of.times):
+            repeated += 1
             continue
-        captured.append(_captured(line, told, entry))
-    return Found(tuple(captured), twice)
+        captured.append(_captured(line, reported, entry))
+    return Found(tuple(captured), repeated)
 
 
 def _entries(lines: Sequence[LogLine], around: Sequence[LoggedLine]) -> list[_Entry]:
@@ -119,27 +120,27 @@ def _entries(lines: Sequence[LogLine], around: Sequence[LoggedLine]) -> list[_En
     began = False  # an execution environment has begun since the last invocation
     for line in timeline:
         read = failure.read(line.text)
-        told = read.platform
-        if told and told.kind in ("init_start", "init_report", "init_done"):
+        platform = read.platform
+        if platform and platform.kind in ("init_start", "init_report", "init_done"):
             began = True
-        if told and told.kind == "start":
+        if platform and platform.kind == "start":
             known_cold = True if began else (False if current.report else None)
-            current = _Invocation(told.request_id, told.version, known_cold)
-            by_id[told.request_id] = current
+            current = _Invocation(platform.request_id, platform.version, known_cold)
+            by_id[platform.request_id] = current
             began = False
         of = _owner(read, current, by_id)
-        if told and told.kind == "report":
-            of.report = told
+        if platform and platform.kind == "report":
+            of.report = platform
             # Lambda reports the duration of a cold start.
-            of.cold_start = bool(of.cold_start) or told.init_ms is not None
+            of.cold_start = bool(of.cold_start) or platform.init_ms is not None
             if of is current:
                 # What follows, up to the next START, is not of this invocation.
-                current = _Invocation(report=told)
+                current = _Invocation(report=platform)
         entries.append(_Entry(line, read, of, tuple(of.before) if read.failure else ()))
-        if told is None:
+        if platform is None:
             of.before.append(line)
-        for key in _standing_for(read.failure) if read.failure else ():
-            of.told.setdefault(key, []).append(line.at_ms)
+        for key in _stands_for(read.failure) if read.failure else ():
+            of.times.setdefault(key, []).append(line.at_ms)
     return entries
 
 
@@ -161,29 +162,34 @@ def _owner(read: ReadLine, current: _Invocation, by_id: dict[str, _Invocation]) 
 _DEATH, _OF_LAMBDA, _SAME = "death", "lambda", "same"
 
 
-def _standing_for(told: Failure) -> list[tuple[str, ...]]:
-    """Return what a line that reports a failure may stand for. See `_is_told_by_another`."""
-    if told.handled:
+def _stands_for(reported: Failure) -> list[tuple[str, ...]]:
+    """Return what a line that reports a failure may stand for.
+
+    See `_is_reported_by_another_line`.
+    """
+    if reported.handled:
         return []
-    same = (_SAME, told.kind, told.value)
-    if not told.by_lambda:
+    same = (_SAME, reported.kind, reported.value)
+    if not reported.by_lambda:
         return [same, (_DEATH,)]
-    return [same] if told.report else [same, (_OF_LAMBDA, told.kind)]
+    return [same] if reported.report else [same, (_OF_LAMBDA, reported.kind)]
 
 
-def _is_told_by_another(told: Failure, at_ms: int, times: dict[tuple[str, ...], list[int]]) -> bool:
+def _is_reported_by_another_line(
+    reported: Failure, at_ms: int, times: dict[tuple[str, ...], list[int]]
+) -> bool:
     """Return whether another line of the invocation stands for this failure at `at_ms`."""
-    if told.handled:
+    if reported.handled:
         # If the program logs an exception and raises it again, the runtime reports it, too.
-        return _has_near(times.get((_SAME, told.kind, told.value), []), at_ms)
-    if not told.by_lambda:
+        return _has_near(times.get((_SAME, reported.kind, reported.value), []), at_ms)
+    if not reported.by_lambda:
         return False
     # The process exits after the runtime has logged the exception.
-    died = told.kind not in (failure.TIMED_OUT, failure.OUT_OF_MEMORY, failure.INIT_TIMED_OUT)
+    died = reported.kind not in (failure.TIMED_OUT, failure.OUT_OF_MEMORY, failure.INIT_TIMED_OUT)
     if died and _has_near(times.get((_DEATH,), []), at_ms, before=True):
         return True
-    of_lambda = times.get((_OF_LAMBDA, told.kind), [])
-    return told.report is not None and _has_near(of_lambda, at_ms)
+    of_lambda = times.get((_OF_LAMBDA, reported.kind), [])
+    return reported.report is not None and _has_near(of_lambda, at_ms)
 
 
 def _has_near(times: Sequence[int], at_ms: int, *, before: bool = False) -> bool:
@@ -196,14 +202,14 @@ def _has_near(times: Sequence[int], at_ms: int, *, before: bool = False) -> bool
     return any(abs(each - at_ms) < WITHIN_MS for each in near)
 
 
-def _captured(line: LogLine, told: Failure, entry: _Entry) -> Captured:
+def _captured(line: LogLine, reported: Failure, entry: _Entry) -> Captured:
     of = entry.of
     return Captured(
         line,
-        told,
-        told.request_id or of.request_id,
+        reported,
+        reported.request_id or of.request_id,
         of.version,
         of.cold_start,
-        of.report if of.request_id else told.report,
+        of.report if of.request_id else reported.report,
         entry.before,
     )

@@ -30,13 +30,13 @@ def event_id(batch: LogBatch, line: LogLine) -> str:
 
 def to_event(batch: LogBatch, captured: Captured, region: str) -> Fields:
     """Return a failure as an event of an SDK."""
-    told = captured.failure
+    reported = captured.failure
     function, version = _function(batch, captured)
     event: Fields = {
         "event_id": event_id(batch, captured.line),
         "timestamp": iso(captured.line.at_ms),
-        "platform": told.platform or "other",
-        "level": _LEVELS.get(told.kind, "error"),
+        "platform": reported.platform or "other",
+        "level": _LEVELS.get(reported.kind, "error"),
         "logger": batch.group,
         "exception": {"values": _exceptions(captured)},
         "tags": _tags(batch, captured, region, function, version),
@@ -45,11 +45,11 @@ def to_event(batch: LogBatch, captured: Captured, region: str) -> Fields:
     if function:
         event["server_name"] = function
         event["transaction"] = function
-    if told.logged:
-        event["logentry"] = {"formatted": told.logged}
-    if told.by_lambda:
+    if reported.logged:
+        event["logentry"] = {"formatted": reported.logged}
+    if reported.by_lambda:
         # One issue for each function: there is no stack trace, and all timeouts have one message.
-        event["fingerprint"] = ["aws lambda", function or batch.group, told.kind]
+        event["fingerprint"] = ["aws lambda", function or batch.group, reported.kind]
     if captured.before:
         event["breadcrumbs"] = {"values": [_breadcrumb(*line) for line in captured.before]}
     return event
@@ -67,10 +67,11 @@ def _function(batch: LogBatch, captured: Captured) -> tuple[str, str]:
 
 
 def _exceptions(captured: Captured) -> list[Fields]:
-    told = captured.failure
-    made = [{**each} for each in told.exceptions] or [{"type": told.kind, "value": told.value}]
-    mechanism = "aws lambda" if told.by_lambda else "log line"
-    made[-1]["mechanism"] = {"type": mechanism, "handled": told.handled}
+    reported = captured.failure
+    made = [{**each} for each in reported.exceptions]
+    made = made or [{"type": reported.kind, "value": reported.value}]
+    mechanism = "aws lambda" if reported.by_lambda else "log line"
+    made[-1]["mechanism"] = {"type": mechanism, "handled": reported.handled}
     return made
 
 

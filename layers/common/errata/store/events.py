@@ -4,7 +4,7 @@
 |---|---|---|---|
 | event | `12` | event id (UUIDv7) | issue, release, payload, legacy_id, ttl |
 | tally | `12` | event id | of_issue, sdk_id, payload, tally, until, ttl |
-| failure marker | `12` | see `store.failure_marks` | teller, event, of_issue, ttl |
+| failure marker | `12` | see `store.failure_markers` | teller, event, of_issue, ttl |
 
 An event has these attributes:
 
@@ -37,7 +37,7 @@ from errata.config import settings
 from errata.errors import (
     ConditionFailedError,
     ConflictError,
-    FailureToldError,
+    FailureReportedError,
     OpenMarkerError,
     StoreError,
     ThrottledError,
@@ -157,11 +157,11 @@ def sent[T](send: Callable[[], T]) -> T:
 def put_new(event: TypedItem, beside: Sequence[Any] = ()) -> bool:
     """Store an event or a tally. Returns False if its id exists already. Access pattern E23.
 
-    `beside` are actions on failure markers, in the same transaction (`errata.store.failure_marks`).
-    If one of their conditions is false, nothing is stored, and the result is False.
+    `beside` are actions on failure markers (`errata.store.failure_markers`), in the same
+    transaction. If one of their conditions is false, nothing is stored, and the result is False.
 
     Raises:
-        FailureToldError: a log line has reported the failure before the SDK.
+        FailureReportedError: a log line has reported the failure before the SDK.
         OpenMarkerError: a late copy of it may have been stored or not (`store.late_events`).
         ConflictError: another writer is writing one of the rows.
         ThrottledError: more events arrive than the project's partition takes. Not retried.
@@ -187,8 +187,8 @@ def put_new(event: TypedItem, beside: Sequence[Any] = ()) -> bool:
 def put_with_marker(event: TypedItem, marker: str, beside: Sequence[Any] = ()) -> bool:
     """Store a row with a dedup marker in one transaction. Returns False if the marker exists.
 
-    `beside`, FailureToldError, OpenMarkerError: as for `put_new`. `store.late_events` does the same
-    for fewer write units.
+    `beside`, FailureReportedError, OpenMarkerError: as for `put_new`. `store.late_events` does the
+    same for fewer write units.
 
     Raises:
         ConflictError: another writer is writing the marker.
@@ -215,15 +215,15 @@ def put_unless(actions: list[Any]) -> bool:
     """Run a transaction. Returns False if one of its conditions is false.
 
     Raises:
-        FailureToldError, OpenMarkerError, ConflictError, ThrottledError: as `put_new`.
+        FailureReportedError, OpenMarkerError, ConflictError, ThrottledError: as `put_new`.
     """
     try:
         sent(lambda: clients.dynamodb_once().transact_write_items(TransactItems=actions))
     except StoreError as error:
         codes = error.reason_codes
         if "ConditionalCheckFailed" in codes:
-            if told := next(filter(is_of_log, (each.get("Item") for each in error.reasons)), None):
-                raise FailureToldError(item=told) from error
+            if other := next(filter(is_of_log, (each.get("Item") for each in error.reasons)), None):
+                raise FailureReportedError(item=other) from error
             if found := next(filter(_is_open, (each.get("Item") for each in error.reasons)), None):
                 raise OpenMarkerError(item=found) from error
             return False

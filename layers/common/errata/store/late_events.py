@@ -36,7 +36,7 @@ def put_with_marker(event: TypedItem, marker: str, beside: Sequence[Any] = ()) -
     `beside` as for `events.put_new`: with it, all is one transaction. Access pattern E24.
 
     Raises:
-        FailureToldError, ConflictError, ThrottledError: as `events.put_new`.
+        FailureReportedError, ConflictError, ThrottledError: as `events.put_new`.
     """
     if beside:
         try:

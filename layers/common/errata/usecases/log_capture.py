@@ -28,7 +28,7 @@ from errata.models.capture import is_own, project_of
 from errata.models.project import Access
 from errata.protocol.sentry.envelope import Envelope
 from errata.store import captures, log_lines
-from errata.store.failure_marks import FailureMark
+from errata.store.failure_markers import FailureMarker
 from errata.usecases import access, admission, report_losses
 from errata.usecases.same_failure import common_kind
 from errata.usecases.sentry import SdkSubmission
@@ -64,7 +64,7 @@ def capture(sent: Any, at_ms: int) -> int:
     for each in opened:
         if batch.unreadable:
             report_losses.note(each.project_id, "invalid", batch.unreadable)
-    if not invocation.tells_of_failure(batch.lines):
+    if not invocation.has_failure(batch.lines):
         return 0
     found = invocation.find(batch.lines, _around(batch))
     return sum(_store_all(batch, found.captured, each, at_ms) for each in opened)
@@ -116,14 +116,14 @@ class _FailureSubmission(SdkSubmission):
         """Return the submission of a failure."""
         sent = to_event(batch, captured, settings().region)
         submission = cls(Envelope({}, ()), json.dumps(sent).encode(), "")
-        told = captured.failure
+        failure = captured.failure
         if captured.request_id:
-            submission.mark = FailureMark(
+            submission.marker = FailureMarker(
                 captured.request_id.lower(),
-                common_kind(told.kind),
+                common_kind(failure.kind),
                 captured.line.at_ms,
                 "log",
-                claims=not told.handled,
+                claims=not failure.handled,
             )
         return submission
 

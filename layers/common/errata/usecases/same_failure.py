@@ -4,14 +4,14 @@ import re
 from typing import Any
 
 from errata.models.event import Event
-from errata.store.failure_marks import FailureMark
+from errata.store.failure_markers import FailureMarker
 
 _REQUEST_ID = re.compile(r"[0-9a-fA-F-]{1,64}")
 # Where SDKs put Lambda's request: those for Python and Ruby, and the one for Node.
 _PLACES = (("extra", "lambda"), ("contexts", "aws.lambda"), ("extra", "aws.lambda"))
 
 
-def of_sdk(fields: Event, happened_ms: int) -> FailureMark | None:
+def of_sdk(fields: Event, happened_ms: int) -> FailureMarker | None:
     """Return the failure that an SDK's event reports.
 
     None if the event has no exception, or does not name a request of Lambda.
@@ -24,7 +24,7 @@ def of_sdk(fields: Event, happened_ms: int) -> FailureMark | None:
         found = named.get(name) if isinstance(named, dict) else None
         request_id = found.get("aws_request_id") if isinstance(found, dict) else None
         if isinstance(request_id, str) and _REQUEST_ID.fullmatch(request_id):
-            return FailureMark(request_id.lower(), common_kind(kind), happened_ms, "sdk")
+            return FailureMarker(request_id.lower(), common_kind(kind), happened_ms, "sdk")
     return None
 
 

@@ -14,7 +14,7 @@ from errata.caches import BoundedDict
 from errata.errors import (
     BodyTooLargeError,
     ConflictError,
-    FailureToldError,
+    FailureReportedError,
     HTTPError,
     InvalidInputError,
     OpenMarkerError,
@@ -49,7 +49,7 @@ from errata.usecases.prepare import Prepared, prepare, prepare_tally
 from errata.usecases.scrub import client_address, scrub_sdk_event
 
 if TYPE_CHECKING:
-    from errata.store.failure_marks import FailureMark
+    from errata.store.failure_markers import FailureMarker
 
 # Correct clocks differ by less than this.
 _AHEAD_MS = 1_000
@@ -163,7 +163,7 @@ class SdkSubmission:
     named: str | None = None
     happened_ms: int | None = None
     # The failure that a log line and an SDK may both report. `read` sets that of an SDK.
-    mark: "FailureMark | None" = None
+    marker: "FailureMarker | None" = None
 
     def read(self, access: Access, now_ms: int) -> Event:
         """Return the event's fields, grouped. An event without an id gets one."""
@@ -189,10 +189,10 @@ class SdkSubmission:
             fields["problems"] = [*problems, *fields.get("problems", ())]
         if scrubbed:
             fields["scrubbed"] = scrubbed
-        if access.captures and self.mark is None:
+        if access.captures and self.marker is None:
             from errata.usecases import same_failure  # most projects have no log capture
 
-            self.mark = same_failure.of_sdk(fields, self.happened_ms or now_ms)
+            self.marker = same_failure.of_sdk(fields, self.happened_ms or now_ms)
         if access.maps:
             from errata.usecases import apply_maps  # most projects have no source maps
 
@@ -303,18 +303,18 @@ class SdkSubmission:
     def _stored_once(self, put: Callable[[list[Any]], bool], item: TypedItem) -> bool:
         """Store an event in a transaction. Retry while another writer changes one of its rows."""
         beside: list[Any] = []
-        if self.mark:
-            from errata.store import failure_marks
+        if self.marker:
+            from errata.store import failure_markers
 
-            beside = failure_marks.actions(item, self.mark)
+            beside = failure_markers.actions(item, self.marker)
         for _ in attempts(_TRIES):
             try:
                 return put(beside)
-            except FailureToldError as told:
+            except FailureReportedError as reported:
                 # A log line of the same failure was stored and counted. The SDK's event, which says
                 # more, replaces its fields.
                 if events.is_kept_in_full(item):
-                    events.take_place(told.item, item)
+                    events.take_place(reported.item, item)
                 return False
             except OpenMarkerError:
                 raise

@@ -24,11 +24,11 @@ from errata.models.ids import named_event_id
 from errata.store.items import TypedItem
 
 SLOT_MS = 30_000
-type Teller = Literal["sdk", "log"]
+type Reporter = Literal["sdk", "log"]
 
 
 @dataclass(frozen=True, slots=True)
-class FailureMark:
+class FailureMarker:
     """The failure that an event is about, and who reports it.
 
     `claims` is whether the event writes a marker. It is False for a line that the program itself
@@ -38,40 +38,40 @@ class FailureMark:
     request_id: str
     kind: str
     at_ms: int
-    teller: Teller
+    reporter: Reporter
     claims: bool = True
 
 
-def actions(event: TypedItem, mark: FailureMark) -> list[Any]:
+def actions(event: TypedItem, marker: FailureMarker) -> list[Any]:
     """Return the actions that make an event the only one of its failure. Access pattern E36.
 
     They are for the transaction that stores the event. Events of SDKs are never refused because of
     each other.
     """
     project_id = event["pk"]["S"]
-    slot = mark.at_ms // SLOT_MS
+    slot = marker.at_ms // SLOT_MS
     # The log line comes after the SDK's event, so it may be in the next half minute.
-    other = slot + 1 if mark.teller == "sdk" else slot - 1
+    other = slot + 1 if marker.reporter == "sdk" else slot - 1
     check = {
         "ConditionExpression": "attribute_not_exists(pk)",
         "TableName": settings().events_table,
     }
-    if mark.teller == "sdk":
+    if marker.reporter == "sdk":
         check["ConditionExpression"] = "attribute_not_exists(pk) OR teller = :sdk"
         check["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         values = {"ExpressionAttributeValues": {":sdk": {"S": "sdk"}}}
     else:
         values = {}
-    own = _key(project_id, mark, slot)
-    row = {**own, "teller": {"S": mark.teller}, "ttl": event["ttl"]}
-    if mark.teller == "log" and "issue" in event:
+    own = _key(project_id, marker, slot)
+    row = {**own, "teller": {"S": marker.reporter}, "ttl": event["ttl"]}
+    if marker.reporter == "log" and "issue" in event:
         row |= {"event": event["sk"], "of_issue": event["issue"]}
     first: Any = {"Put": {"Item": row, **check, **values}}
-    if not mark.claims:
+    if not marker.claims:
         first = {"ConditionCheck": {"Key": own, **check, **values}}
-    return [first, {"ConditionCheck": {"Key": _key(project_id, mark, other), **check, **values}}]
+    return [first, {"ConditionCheck": {"Key": _key(project_id, marker, other), **check, **values}}]
 
 
-def _key(project_id: str, mark: FailureMark, slot: int) -> Any:
-    name = f"failure#{mark.request_id}#{mark.kind}#{slot}"
+def _key(project_id: str, marker: FailureMarker, slot: int) -> Any:
+    name = f"failure#{marker.request_id}#{marker.kind}#{slot}"
     return {"pk": {"S": project_id}, "sk": {"S": named_event_id(0, name)}}
