@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.support.account import Project
+from tests.support.account import Clock, Project
 from tests.support.cli import done, failed
 from tests.support.pages import send
 
 pytestmark = pytest.mark.usefixtures("deployed")
 
 
-def test_views_are_saved_used_and_deleted(busy: Project) -> None:
+def test_views_are_saved_used_and_deleted(busy: Project, clock: Clock) -> None:
     assert "errata views save" in done("views", "list", busy.id).out
     saved = done(
         *("views", "save", busy.id, "Boom"),
@@ -19,7 +19,9 @@ def test_views_are_saved_used_and_deleted(busy: Project) -> None:
     assert done("views", "list", busy.id, "--json").json == [
         {"name": "Boom", "query": "boom is:open", "sort": "count", "default": True}
     ]
-    send(busy, {"message": "boom 1"}, *[{"message": "a boom"}] * 2, {"message": "careful"})
+    for message in ("a boom", "a boom", "boom 1", "careful"):
+        send(busy, {"message": message})
+        clock.advance(1)
 
     def titles(*options: str) -> list[str]:
         listed = done("issues", "list", busy.id, "--json", *options).json
@@ -27,7 +29,7 @@ def test_views_are_saved_used_and_deleted(busy: Project) -> None:
 
     assert titles("--view", "boom") == ["a boom", "boom 1"]
     assert titles("--view", "Boom", "--query", "1") == ["boom 1"]
-    assert titles("--view", "boom", "--sort", "last_seen") == ["a boom", "boom 1"]
+    assert titles("--view", "boom", "--sort", "last_seen") == ["boom 1", "a boom"]
     assert len(titles("--view", "open")) == 3
     assert titles("--view", "Resolved") == []
     assert "There are: Open, Mine, New," in failed("issues", "list", busy.id, "--view", "x")
