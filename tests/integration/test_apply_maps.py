@@ -41,7 +41,7 @@ def post(project: Project, sent: Any) -> list[str]:
 
 
 def stored(project: Project) -> list[dict[str, Any]]:
-    """The frames of the newest event."""
+    """Return the frames of the newest event."""
     frames: list[dict[str, Any]] = events(project)[0]["exceptions"][-1]["frames"]
     return frames
 
@@ -80,7 +80,7 @@ def test_older_builds_are_found_by_release_url_and_dist(busy: Project) -> None:
     assert stored(busy)[1]["function"] == "b"
 
 
-def test_what_is_known_costs_no_call(busy: Project) -> None:
+def test_a_known_map_costs_no_further_call(busy: Project) -> None:
     uploaded(busy.id)
     clear_cache()
     first = post(busy, error())
@@ -101,14 +101,14 @@ def test_a_known_debug_id_costs_no_call_whatever_the_release_is(
 
 
 def moved(by: int) -> bytes:
-    """The map of the shop, for a file in which all is further right."""
+    """Return the shop's map for a file in which all columns are shifted to the right."""
     return source_map(
         [(line, column + by, *rest) for line, column, *rest in MAPPINGS],
         {"webpack://shop/./src/cart.ts": CART},
     )
 
 
-def test_maps_of_several_releases_with_one_debug_id_are_told_apart(busy: Project) -> None:
+def test_maps_of_several_releases_with_one_debug_id_are_distinguished(busy: Project) -> None:
     """A plugin writes the release into a file, but not into its debug id."""
     uploaded(busy.id, bundle({"~/app.js": moved(9)}, release="shop@1.9"))
     uploaded(busy.id, bundle({"~/app.js": moved(10)}, release="shop@1.10"))
@@ -134,7 +134,7 @@ def test_one_map_in_several_releases_costs_no_second_look_up(busy: Project) -> N
     assert post(busy, error(release="shop@2")).count("BatchGetItem") == 0
 
 
-def test_what_was_not_uploaded_is_asked_for_once_in_ten_seconds(
+def test_a_map_that_was_not_uploaded_is_looked_up_once_in_ten_seconds(
     busy: Project, clock: account.Clock
 ) -> None:
     uploaded(busy.id)
@@ -148,13 +148,13 @@ def test_what_was_not_uploaded_is_asked_for_once_in_ten_seconds(
     assert stored(busy)[1]["function"] == "b"
 
 
-def test_a_project_without_maps_pays_nothing(busy: Project) -> None:
+def test_a_project_without_maps_makes_no_extra_call(busy: Project) -> None:
     plain = post(busy, error())
     assert not {"BatchGetItem", "GetObject", "TransactWriteItems"}.intersection(plain)
     assert post(busy, error()) == ["PutItem"]
 
 
-def test_a_map_is_its_project_s_alone(busy: Project) -> None:
+def test_a_map_is_not_applied_to_events_of_another_project(busy: Project) -> None:
     other = new_project(metered=True)
     uploaded(busy.id)
     uploaded(other.id, bundle(debug_id="1" * 32))
@@ -171,7 +171,7 @@ def assert_read_later(project: Project) -> None:
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "GetObject"])
-def test_if_the_store_fails_the_event_is_stored_as_it_was_sent(
+def test_an_event_is_stored_as_it_was_sent_if_the_map_cannot_be_read(
     busy: Project, operation: str
 ) -> None:
     uploaded(busy.id)
@@ -187,7 +187,7 @@ def test_if_the_store_fails_the_event_is_stored_as_it_was_sent(
     assert_read_later(busy)
 
 
-def test_if_there_is_no_time_the_event_is_stored_as_it_was_sent(
+def test_an_event_is_stored_as_it_was_sent_if_reading_the_map_takes_too_long(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apply_maps, "MAX_S", 0.3)

@@ -53,7 +53,7 @@ def desk(busy: Project, clock: Clock) -> Desk:
     return made
 
 
-def test_who_assigned_it_to_whom_is_noted(desk: Desk) -> None:
+def test_each_assignment_is_noted_with_its_assignee_and_person(desk: Desk) -> None:
     assert desk.issue().assignee == ""
     first = desk.assign("me", by=BEN)
     assert (first.assignee, first.assigned_by) == (f"member:{BEN}", BEN)
@@ -63,8 +63,8 @@ def test_who_assigned_it_to_whom_is_noted(desk: Desk) -> None:
     assert rows() == before
     assert desk.assign("#web").assignee == desk.assign(f"#{desk.team}").assignee
     assert desk.assign("nobody").assignee == ""
-    told = [(each.what, each.by, each.detail) for each in desk.activity()]
-    assert told == [
+    noted = [(each.what, each.by, each.detail) for each in desk.activity()]
+    assert noted == [
         ("assigned", ANNA, "to nobody"),
         ("assigned", ANNA, "to #web"),
         ("assigned", BEN, f"to {BEN}"),
@@ -81,20 +81,22 @@ def test_who_assigned_it_to_whom_is_noted(desk: Desk) -> None:
         ("ben", "'ben' is not an e-mail address"),
     ],
 )
-def test_only_those_who_can_settle_it_are_assigned(desk: Desk, to: str, says: str) -> None:
+def test_only_assignees_who_can_settle_the_issue_are_accepted(
+    desk: Desk, to: str, says: str
+) -> None:
     with pytest.raises(ErrataError) as refused:
         desk.assign(to)
     assert says in str(refused.value)
     assert desk.issue().assignee == ""
 
 
-def test_a_viewer_assigns_nothing(desk: Desk) -> None:
+def test_a_viewer_cannot_assign_an_issue(desk: Desk) -> None:
     viewer = desk.visible().for_member(EVE, "viewer")
     with pytest.raises(ForbiddenError):
         assign.assign(viewer, desk.issue().id, None, EVE)
 
 
-def test_of_two_people_at_once_the_second_is_told_of_the_first(desk: Desk) -> None:
+def test_the_second_of_two_assignments_at_once_is_refused_and_names_the_first(desk: Desk) -> None:
     desk.assign(BEN, by=BEN, was="")
     with pytest.raises(MeanwhileError, match=f"{BEN} has assigned this issue to {BEN} meanwhile"):
         desk.assign("#web", was="")
@@ -103,7 +105,9 @@ def test_of_two_people_at_once_the_second_is_told_of_the_first(desk: Desk) -> No
     assert desk.assign(BEN, was="").assignee == f"member:{BEN}"
 
 
-def test_an_issue_takes_only_so_many_notes(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_issue_takes_a_limited_number_of_notes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(issues, "MAX_NOTES", 2)
     assert MAX_NOTES == 500
     desk.assign(BEN)
@@ -147,7 +151,7 @@ def test_digest_and_people_do_not_overwrite_each_other(desk: Desk) -> None:
     assert len(desk.activity()) == 3
 
 
-def test_an_assignment_that_is_cut_off_leaves_all_or_nothing(desk: Desk) -> None:
+def test_an_interrupted_assignment_is_complete_or_has_changed_nothing(desk: Desk) -> None:
     desk.assign(BEN)
     visible, issue_id = desk.visible(), desk.issue().id
     web = assignees.parse(projects.find(desk.id), visible, "#web")
@@ -164,7 +168,7 @@ def test_an_assignment_that_is_cut_off_leaves_all_or_nothing(desk: Desk) -> None
     assert done
 
 
-def test_it_is_kept_when_the_issue_regresses(desk: Desk) -> None:
+def test_an_assignee_is_kept_when_the_issue_regresses(desk: Desk) -> None:
     desk.assign(BEN)
     desk.resolve()
     desk.send()
@@ -174,7 +178,7 @@ def test_it_is_kept_when_the_issue_regresses(desk: Desk) -> None:
     assert not [each for each in rows()["ISSUES_TABLE"] if "closed#" in str(each)]
 
 
-def test_it_is_kept_for_a_year_after_the_issue_was_closed(desk: Desk) -> None:
+def test_an_assignee_is_kept_for_a_year_after_the_issue_was_closed(desk: Desk) -> None:
     desk.resolve()
     desk.assign("#web")
     desk.clock.days(KEPT_DAYS + 300)
@@ -190,7 +194,7 @@ def test_it_is_kept_for_a_year_after_the_issue_was_closed(desk: Desk) -> None:
     assert desk.found("assigned:*") == 0
 
 
-def test_it_is_found_and_noted_for_as_long_as_the_issue_has_events(desk: Desk) -> None:
+def test_an_assignment_is_found_and_noted_as_long_as_the_issue_has_events(desk: Desk) -> None:
     desk.assign(BEN)
     for _ in range(20):
         desk.clock.days(KEPT_DAYS - 1)
@@ -245,7 +249,7 @@ def test_issues_are_found_by_their_assignee(desk: Desk) -> None:
         issues.search(visible_in(desk.id), read_query("assigned:me"))
 
 
-def test_many_are_assigned_at_once_and_restored(desk: Desk) -> None:
+def test_a_bulk_assignment_can_be_undone(desk: Desk) -> None:
     desk.assign(BEN)
     for name in ("a", "b", "c", "d"):
         desk.send(fingerprint=name)
@@ -286,7 +290,7 @@ def test_many_are_assigned_at_once_and_restored(desk: Desk) -> None:
     assert desk.found("assigned:#web") == 1
 
 
-def test_it_stays_when_the_member_leaves_or_the_team_is_deleted(desk: Desk) -> None:
+def test_an_assignee_is_kept_when_the_member_or_the_team_is_removed(desk: Desk) -> None:
     def now() -> tuple[str, bool]:
         assignees.clear_cache()
         assignee = desk.issue().assignee

@@ -81,7 +81,7 @@ def shop(busy: Project, clock: Clock) -> Shop:
     return Shop(busy.id, clock)
 
 
-def test_selected_issues_are_changed_and_each_says_what_became_of_it(shop: Shop) -> None:
+def test_selected_issues_are_changed_and_the_result_of_each_is_counted(shop: Shop) -> None:
     shop.send("a", "b", "c", "d", "e")
     ids = shop.ids("a", "b", "c", "d")
     issues.resolve(shop.visible, ids[1], BEN)
@@ -98,7 +98,7 @@ def test_selected_issues_are_changed_and_each_says_what_became_of_it(shop: Shop)
 
 
 @pytest.mark.parametrize("query", ["is:open", "", "level:error", "!environment:x", "boom"])
-def test_all_of_a_search_are_changed_across_its_slices(
+def test_all_issues_of_a_search_are_changed_in_slices(
     shop: Shop, query: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_issues, "SLICE", 3)
@@ -117,7 +117,7 @@ def test_all_of_a_search_are_changed_across_its_slices(
     assert bulk.counts == {"changed": len(expected)}
 
 
-def test_undo_restores_exactly_what_was_changed_and_nobody_changed_since(
+def test_undo_restores_changed_issues_except_those_changed_again_since(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(change_issues, "SLICE", 2)
@@ -153,7 +153,7 @@ def test_undo_restores_exactly_what_was_changed_and_nobody_changed_since(
         shop.undo(undone)
 
 
-def test_undo_restores_issues_of_which_digest_has_learned_when_their_release_was_seen(
+def test_undo_restores_issues_whose_release_was_first_seen_after_the_change(
     shop: Shop,
 ) -> None:
     shop.send("a", release="c0ffee1")
@@ -171,7 +171,7 @@ def test_undo_restores_issues_of_which_digest_has_learned_when_their_release_was
     assert shop.statuses() == {"a": "open", "b": "open"}
 
 
-def test_a_change_that_is_cut_off_anywhere_goes_on_and_changes_nothing_twice(shop: Shop) -> None:
+def test_an_interrupted_change_is_continued_and_changes_nothing_twice(shop: Shop) -> None:
     for number in count(1):
         titles = [f"{number} {n}" for n in range(2)]
         shop.send(*titles, "gone")
@@ -223,7 +223,7 @@ def test_digest_and_a_bulk_change_do_not_overwrite_each_other(shop: Shop) -> Non
     assert sorted(each.title for each in found) == ["a", "b", "c"]
 
 
-def test_issues_are_deleted_in_the_audit_log_and_not_undone(shop: Shop) -> None:
+def test_a_bulk_deletion_is_in_the_audit_log_and_cannot_be_undone(shop: Shop) -> None:
     shop.send("a", "b", "c")
     ids = shop.ids("a", "b")
     for role, kind in (("member", DELETE), ("viewer", RESOLVE)):
@@ -241,7 +241,7 @@ def test_issues_are_deleted_in_the_audit_log_and_not_undone(shop: Shop) -> None:
         shop.undo(bulk)
 
 
-def test_what_cannot_be_begun_or_undone_says_why(shop: Shop) -> None:
+def test_invalid_bulk_changes_and_undos_raise_errors(shop: Shop) -> None:
     shop.send("a")
     selected: list[list[str]] = [[], [f"{n:032x}" for n in range(1_001)]]
     for ids in selected:

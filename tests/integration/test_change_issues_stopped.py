@@ -40,7 +40,7 @@ def test_undo_ends_a_change_that_is_not_finished(shop: Shop, selected: bool) -> 
     assert set(shop.statuses().values()) == {"open"}
 
 
-def test_undo_covers_a_slice_that_was_cut_off_anywhere(shop: Shop) -> None:
+def test_undo_covers_an_interrupted_slice(shop: Shop) -> None:
     for number in itertools.count(1):
         titles = [f"{number} {n}" for n in range(5)]
         shop.send(*titles)
@@ -56,7 +56,7 @@ def test_undo_covers_a_slice_that_was_cut_off_anywhere(shop: Shop) -> None:
     assert number > 5
 
 
-def test_undo_while_another_window_writes_a_slice(shop: Shop) -> None:
+def test_undo_while_another_window_writes_a_slice_restores_all_issues(shop: Shop) -> None:
     shop.send("a", "b", "c", "d", "e")
     bulk = advance(shop, shop.begin(RESOLVE, issue_ids=shop.ids("a", "b", "c", "d", "e")))
     undone: list[BulkChange] = []
@@ -73,7 +73,7 @@ def test_undo_while_another_window_writes_a_slice(shop: Shop) -> None:
     assert set(shop.statuses().values()) == {"open"}
 
 
-def test_nothing_is_undone_before_anything_is_changed(shop: Shop) -> None:
+def test_a_change_that_has_changed_nothing_yet_is_stopped_but_cannot_be_undone(shop: Shop) -> None:
     shop.send("a", "b", "c")
     bulk = shop.begin(RESOLVE, query="")
     with pytest.raises(InvalidInputError, match="cannot be undone"):
@@ -82,7 +82,7 @@ def test_nothing_is_undone_before_anything_is_changed(shop: Shop) -> None:
     assert set(shop.statuses().values()) == {"open"}
 
 
-def test_a_deletion_goes_on_when_somebody_tries_to_undo_it(shop: Shop) -> None:
+def test_a_deletion_continues_although_somebody_tries_to_undo_it(shop: Shop) -> None:
     shop.send("a", "b", "c")
     bulk = advance(shop, shop.begin(DELETE, query=""))
     with pytest.raises(InvalidInputError, match="cannot be undone"):
@@ -108,7 +108,7 @@ def test_a_change_and_its_undo_may_take_longer_than_an_hour(shop: Shop) -> None:
 # ------------------------------------------------------------------ merged issues
 
 
-def test_a_deletion_goes_on_if_an_issue_was_merged_meanwhile(shop: Shop) -> None:
+def test_a_deletion_continues_and_skips_an_issue_that_was_merged_meanwhile(shop: Shop) -> None:
     shop.send("a", "b", "c")
     a, b, c = shop.ids("a", "b", "c")
     bulk = shop.begin(DELETE, issue_ids=[a, b])
@@ -129,7 +129,7 @@ def test_a_deletion_goes_on_if_an_issue_was_merged_meanwhile(shop: Shop) -> None
 
 
 @pytest.mark.parametrize("selected", [True, False])
-def test_heads_with_very_many_members_wait_for_as_many_as_was_said(
+def test_a_bulk_ignore_counts_all_events_of_a_head_with_many_members(
     shop: Shop, selected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Their members are more than a page of a list adds up.

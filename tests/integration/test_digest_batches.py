@@ -27,12 +27,12 @@ _projects = count(100)
 
 
 def fresh() -> str:
-    """A project that nobody has used; digest needs no more of one than its number."""
+    """Return the id of a project that no test has used. Digest needs no more of a project."""
     return str(next(_projects))
 
 
 def traffic(project_id: str, size: int, seed: int = 1) -> list[Item]:
-    """Events of a few issues, releases, environments and users, seconds apart."""
+    """Return events of a few issues, releases, environments and users, seconds apart."""
     chance = random.Random(seed)
 
     def one(n: int) -> Item:
@@ -73,7 +73,7 @@ def test_new_issues_are_one_transaction_and_each_other_row_is_written_by_itself(
     assert found[-5] == "TransactWriteItems"
 
 
-def test_a_batch_that_comes_again_whole_changes_nothing() -> None:
+def test_a_batch_that_is_delivered_again_changes_nothing() -> None:
     items = traffic(fresh(), 12)
     batch = stream.numbered(items)
     for _ in range(3):
@@ -82,7 +82,7 @@ def test_a_batch_that_comes_again_whole_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("at", range(11))
-def test_a_batch_that_comes_again_from_any_point_on_changes_nothing(at: int) -> None:
+def test_a_batch_that_is_delivered_again_from_any_record_on_changes_nothing(at: int) -> None:
     items = traffic(fresh(), 10)
     batch = stream.numbered(items)
     stream.pump(batch[:at])
@@ -92,7 +92,7 @@ def test_a_batch_that_comes_again_from_any_point_on_changes_nothing(at: int) -> 
 
 
 def bisected(batch: list[Item]) -> Iterator[list[Item]]:
-    """How Lambda halves a batch that fails, down to single records."""
+    """Yield the pieces into which Lambda halves a failing batch, down to single records."""
     if len(batch) > 1:
         half = len(batch) // 2
         yield from bisected(batch[:half])
@@ -238,13 +238,13 @@ def test_a_known_issue_with_nothing_new_costs_four_calls() -> None:
 
 
 def cleared(through_ms: int) -> str:
-    """A project that was cleared at that time, and that this process has never read."""
+    """Return a project that was cleared at that time, and that this process has never read."""
     project_id = str(time.time_ns())
     assert watermarks.move_watermark(project_id, Watermark(1, floor_id(through_ms)), 0)
     return project_id
 
 
-def test_rows_of_a_cleared_project_are_read_twice_once() -> None:
+def test_the_first_batch_after_a_clear_reads_rows_twice_and_later_ones_once() -> None:
     projects = [cleared(NOON_MS), cleared(NOON_MS)]
     items = [
         stream.event(project_id, NOON_MS + n, fingerprint="f")
@@ -271,11 +271,11 @@ def test_a_batch_whose_events_are_all_cleared_only_deletes_them() -> None:
     assert tally.counted(project_id)["issues"] == {}
 
 
-def test_a_new_issue_of_a_project_with_others_makes_no_query_for_them() -> None:
+def test_a_second_new_issue_of_a_project_makes_no_query() -> None:
     project_id = fresh()
     items = [stream.event(project_id, NOON_MS + n, fingerprint=f"f{n}") for n in range(2)]
     first, second = stream.numbered(items)
-    # Whether there are issues without numbers, and the webhooks: the latter are remembered.
+    # Whether there are issues without numbers, and the webhooks: the latter are cached.
     assert operations([first]).count("Query") == 2
     assert "Query" not in operations([second])
 
@@ -308,7 +308,7 @@ def test_many_issues_in_many_releases_are_counted_once() -> None:
     tally.assert_exact(items)
 
 
-def test_days_are_counted_by_utc_and_an_issue_knows_its_last_thirty() -> None:
+def test_days_are_counted_by_utc_and_an_issue_keeps_its_last_thirty() -> None:
     project_id = fresh()
     midnight = START_MS // 86_400_000 * 86_400_000
     items = [
@@ -323,7 +323,7 @@ def test_days_are_counted_by_utc_and_an_issue_knows_its_last_thirty() -> None:
     assert sum(tally.counted(project_id)["days"].values()) == issue["count"] == 70
 
 
-# ------------------------------------------------------------------ what an issue remembers
+# ------------------------------------------------------------------ what an issue keeps
 
 
 def only_issue(project_id: str) -> Issue:
@@ -350,7 +350,7 @@ def test_a_long_name_counts_under_its_first_two_hundred_characters() -> None:
         assert counts == {"n" * 200: 3}
 
 
-def test_of_more_than_thirty_names_the_rarest_goes_and_the_newest_stays() -> None:
+def test_the_rarest_of_more_than_thirty_names_is_dropped_and_the_newest_is_kept() -> None:
     project_id = fresh()
     sent = [f"e{n}" for n in range(30)] * 3
     sent.remove("e7")
@@ -366,7 +366,7 @@ def test_of_more_than_thirty_names_the_rarest_goes_and_the_newest_stays() -> Non
     assert only_issue(project_id).environments == {**kept, "newest": 1}
 
 
-def test_an_issue_is_titled_by_its_newest_event_whatever_comes_last() -> None:
+def test_the_title_of_an_issue_is_that_of_its_newest_event_in_any_order() -> None:
     project_id = fresh()
     items = [
         stream.event(
@@ -392,7 +392,7 @@ def test_an_issue_is_titled_by_its_newest_event_whatever_comes_last() -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 0, 1)])
-def test_an_issue_has_the_culprit_of_its_newest_event_wherever_it_is_in_the_batch(
+def test_the_culprit_of_an_issue_is_that_of_its_newest_event_in_any_order(
     order: tuple[int, ...],
 ) -> None:
     project_id = fresh()
@@ -416,7 +416,9 @@ def test_an_issue_has_the_culprit_of_its_newest_event_wherever_it_is_in_the_batc
 
 
 @pytest.mark.parametrize(("fields", "grouping"), [({"fingerprint": "f"}, "client"), ({}, "v1")])
-def test_an_issue_knows_what_made_its_fingerprint(fields: dict[str, Any], grouping: str) -> None:
+def test_an_issue_stores_the_grouping_of_its_fingerprint(
+    fields: dict[str, Any], grouping: str
+) -> None:
     project_id = fresh()
     stream.pump(stream.numbered([stream.event(project_id, START_MS, **fields)]))
     issue = only_issue(project_id)

@@ -1,4 +1,4 @@
-"""A person who is erased is nowhere afterwards, and every count stays as it was."""
+"""After an erasure, no row mentions the person, and every count stays as it was."""
 
 import json
 import random
@@ -83,7 +83,7 @@ def digest() -> None:
     stream.pump(stream.records())
 
 
-# ------------------------------------------------------------------ nowhere
+# ------------------------------------------------------------------ every mention
 
 
 def _to_sdk(project: Project, user: str) -> None:
@@ -113,7 +113,9 @@ ENDPOINTS: dict[str, Callable[[Project, str], None]] = {
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_person_is_nowhere(busy: Project, endpoint: str, clock: Clock) -> None:
+def test_an_erased_person_is_in_no_row_and_no_dead_letter(
+    busy: Project, endpoint: str, clock: Clock
+) -> None:
     webhooks.add(busy.id, "https://example.com/hook")
     ENDPOINTS[endpoint](busy, ADA)
     ENDPOINTS[endpoint](busy, OTHER)
@@ -157,7 +159,7 @@ def counts_of(counted: tally.Counts) -> tally.Counts:
     return {**counted, "issues": found, "releases": of_releases}
 
 
-# ------------------------------------------------------------------ what is whose
+# ------------------------------------------------------------------ which events
 
 
 def of_user(project: Project, message: str = "boom", **user: Any) -> str:
@@ -173,7 +175,7 @@ def left(project: Project) -> list[str]:
     return [event["message"] for event in http.events(project)][::-1]
 
 
-def test_a_short_id_is_only_a_user(busy: Project, clock: Clock) -> None:
+def test_a_short_user_id_erases_only_events_of_that_user(busy: Project, clock: Clock) -> None:
     of_user(busy, "7 of 7 failed", id=7)
     clock.advance(1)
     of_user(busy, "7 of 8 failed", id=8, username="x7")
@@ -188,7 +190,7 @@ def test_a_short_id_is_only_a_user(busy: Project, clock: Clock) -> None:
     assert (issue.count, issue.title) == (3, "7 of 9 failed")
 
 
-def test_others_with_similar_names_stay(busy: Project, clock: Clock) -> None:
+def test_people_with_similar_addresses_are_kept(busy: Project, clock: Clock) -> None:
     kept = ["not.ada@example.com", "ada@example.com.au", "eva@example.com", "xada@example.com"]
     for email in kept:
         of_user(busy, f"mail {email}", email=email)
@@ -200,7 +202,7 @@ def test_others_with_similar_names_stay(busy: Project, clock: Clock) -> None:
     assert rows()["ISSUES_TABLE"] == before["ISSUES_TABLE"]
 
 
-def test_another_project_stays(busy: Project, clock: Clock) -> None:
+def test_events_of_another_project_are_kept(busy: Project, clock: Clock) -> None:
     other = new_project(metered=True)
     of_user(other, f"mail {ADA}", email=ADA)
     clock.advance(600)
@@ -208,7 +210,7 @@ def test_another_project_stays(busy: Project, clock: Clock) -> None:
     assert left(other) == [f"mail {ADA}"]
 
 
-def test_what_is_cleared_or_was_deleted_is_erased_too(busy: Project, clock: Clock) -> None:
+def test_cleared_and_deleted_events_are_erased_too(busy: Project, clock: Clock) -> None:
     of_user(busy, f"mail {ADA}", email=ADA)
     digest()
     (issue,) = issues.list_issues(visible_in(busy.id))
@@ -241,7 +243,9 @@ def values_of(project: Project) -> set[tuple[str, str]]:
     return values
 
 
-def test_an_event_that_comes_again_is_not_stored_again(busy: Project, clock: Clock) -> None:
+def test_an_erased_event_that_an_sdk_sends_again_is_not_stored_again(
+    busy: Project, clock: Clock
+) -> None:
     sent = sdk.event(user={"email": ADA})
     sdk.post(busy, sdk.of_event(sent))
     digest()
@@ -256,7 +260,7 @@ def test_an_event_that_comes_again_is_not_stored_again(busy: Project, clock: Clo
     assert issue.count == 1
 
 
-def test_a_redrive_counts_only_what_is_missing(busy: Project, clock: Clock) -> None:
+def test_a_redrive_after_an_erasure_counts_only_missing_events(busy: Project, clock: Clock) -> None:
     sent = []
     for email in (ADA, ADA, OTHER, OTHER):
         clock.advance(1)
@@ -279,7 +283,7 @@ def test_the_stream_passes_no_changed_event_to_digest() -> None:
         assert json.loads(wanted["Pattern"])["eventName"] == ["INSERT"]
 
 
-def test_the_dashboard_says_what_happened(busy: Project, clock: Clock) -> None:
+def test_the_dashboard_says_that_a_person_was_erased(busy: Project, clock: Clock) -> None:
     of_user(busy, email=ADA)
     http.ingest(busy, {"message": f"mail {ADA}, token=hush", "fingerprint": "g"})
     digest()
@@ -319,10 +323,10 @@ def test_a_recent_event_is_erased_after_digest_has_counted_it(busy: Project, clo
     assert_nowhere(ADA)
 
 
-# ------------------------------------------------------------------ cut off, and at once
+# ------------------------------------------------------------------ interruptions and races
 
 
-def test_an_erasure_that_is_cut_off_is_finished_by_the_next(busy: Project, clock: Clock) -> None:
+def test_an_interrupted_erasure_is_finished_by_the_next_one(busy: Project, clock: Clock) -> None:
     webhooks.add(busy.id, "https://example.com/hook")
     for n in range(2):
         http.ingest(busy, {"message": f"mail {ADA}", "fingerprint": f"f{n}", "release": ADA})
@@ -374,7 +378,7 @@ MEETINGS = [("erasure", "digest"), ("erasure", "resolve")]
 
 @pytest.mark.parametrize("at", ["BatchGetItem", "PutItem TransactWriteItems"])
 @pytest.mark.parametrize(("outer", "inner"), MEETINGS + [each[::-1] for each in MEETINGS])
-def test_two_writers_meet_at_an_issue(
+def test_an_erasure_and_another_writer_of_an_issue_lose_nothing(
     busy: Project, clock: Clock, outer: str, inner: str, at: str
 ) -> None:
     sent = {"message": "boom", "fingerprint": "f", "environment": ADA, "user": {"email": ADA}}

@@ -90,7 +90,7 @@ def _stored(pk: str, seed: int, visible: int) -> tuple[list[Issue], Any]:
         random_issue(chosen, n, chosen.randrange(RETENTION_S - 60))
         for n in range(gone, gone + visible)
     ]
-    stale = [
+    left_over = [
         replace(
             each,
             status=chosen.choice(STATUSES),
@@ -100,7 +100,7 @@ def _stored(pk: str, seed: int, visible: int) -> tuple[list[Issue], Any]:
         )
         for each in chosen.sample(found, visible // 50)
     ]
-    shelf.put_rows(pk, stale)
+    shelf.put_rows(pk, left_over)
     shelf.put(pk, found + expired)
     return found, chosen.getstate()
 
@@ -126,7 +126,7 @@ def assert_full(found: list[IssuePage], limit: int) -> None:
 
 
 def assert_in_order(found: list[IssuePage], sort: str) -> None:
-    """Fail unless each page is sorted, and the pages are but for what is nearly the same."""
+    """Fail unless each page is sorted, and so are the pages, except for nearly equal values."""
     for each in found:
         keys = [sort_key(each, sort) for each in each.issues]
         assert keys == sorted(keys, reverse=True)
@@ -160,7 +160,7 @@ def test_every_list_shows_each_of_its_issues_once_and_in_order(sort: str) -> Non
             assert sorted(every) == expected
 
 
-def test_all_issues_are_listed_the_last_seen_first(model: Model) -> None:
+def test_all_issues_are_listed_last_seen_first(model: Model) -> None:
     fill(model, 5, 150)
     found = list(issues.list_issues(model.visible))
     assert {each.id for each in found} == set(model.shown)
@@ -192,7 +192,7 @@ def test_a_status_that_changes_between_pages_hides_no_other_issue(
     assert set(others) <= expected
 
 
-def test_rows_that_are_left_over_in_great_number_make_no_page_empty(model: Model) -> None:
+def test_many_rows_that_are_left_over_make_no_page_short(model: Model) -> None:
     chosen = random.Random(3)
     alive = [
         replace(random_issue(chosen, n, 1), status="resolved", count=20, users=b"")
@@ -228,7 +228,7 @@ def test_an_issue_that_is_resolved_while_the_list_is_read_is_shown_once(model: M
     assert [(each.id, each.status) for each in page.issues] == [(stored.id, "resolved")]
 
 
-def test_what_the_index_hides_does_not_bring_others_forward(model: Model) -> None:
+def test_hidden_issues_in_the_index_do_not_change_the_order_of_others(model: Model) -> None:
     chosen = random.Random(8)
     # Seen a minute ago, but their events expire soon: the retention was shorter then.
     hidden = [
@@ -280,7 +280,7 @@ def test_issues_without_rows_follow_at_the_end(model: Model, new: int) -> None:
                 assert times == sorted(times, reverse=True)
 
 
-def test_a_partition_of_this_release_needs_no_call_more(model: Model) -> None:
+def test_a_partition_of_this_release_needs_no_extra_call(model: Model) -> None:
     numbers.begin(model.pk, NOW_S * 1000)
     fill(model, 13, 20)
     for sort in SORTS:
@@ -288,7 +288,7 @@ def test_a_partition_of_this_release_needs_no_call_more(model: Model) -> None:
         assert len(one.issues) == len(model.asked("open"))
 
 
-def test_issues_without_rows_are_sought_until_they_have_expired(model: Model) -> None:
+def test_issues_without_rows_are_not_searched_after_they_have_expired(model: Model) -> None:
     shelf.put_old(model.pk, [old(random.Random(1), 1)])
     numbers.begin(model.pk, (NOW_S - RETENTION_S - DAY_S) * 1000)
     (one,) = pages(model, 3, sort="count", status="resolved")  # no call looks for them
@@ -308,7 +308,7 @@ def test_an_issue_without_rows_gets_them_with_its_next_status(model: Model) -> N
         assert {each.id for each in one.issues} == {each.id for each in rest}
 
 
-def test_a_counter_begins_once(model: Model) -> None:
+def test_beginning_a_counter_again_does_not_reset_it(model: Model) -> None:
     project_id = model.visible.project_id
     numbers.begin(model.pk, 1)
     assert numbers.last_number(project_id) == 0

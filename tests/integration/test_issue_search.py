@@ -42,7 +42,7 @@ from tests.support.shelf import EXPIRES, issue
 from tests.support.visible import visible_at
 
 
-def test_what_is_open_is_shown_the_last_seen_first(pk: str) -> None:
+def test_issues_of_a_status_are_listed_last_seen_first(pk: str) -> None:
     statuses = ("open", "resolved", "ignored", "regressed", "open")
     shelf.put(pk, (issue(n, status=each, last_seen=n) for n, each in enumerate(statuses, 1)))
     assert numbers(pk) == [5, 4, 1]
@@ -51,7 +51,7 @@ def test_what_is_open_is_shown_the_last_seen_first(pk: str) -> None:
         assert numbers(pk, status=status) == numbers(pk, status=status, sort="count") == [number]
 
 
-def test_filters_are_joined(pk: str) -> None:
+def test_filters_are_combined_with_and(pk: str) -> None:
     shelf.put(
         pk,
         [
@@ -102,7 +102,7 @@ def sorted_by(n: int, sort: str, value: int) -> Issue:
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("text", ["", "boom"])
-def test_issues_come_in_the_order_asked_for_page_after_page(pk: str, sort: str, text: str) -> None:
+def test_issues_are_in_the_requested_order_across_pages(pk: str, sort: str, text: str) -> None:
     shelf.put(pk, (sorted_by(n, sort, n * 7 % 19 + 1) for n in range(19)))
     found = list(pages(pk, sort=sort, text=text, limit=4))
     ids = [int(each.id, 16) for one in found for each in one.issues]
@@ -113,12 +113,12 @@ def test_issues_come_in_the_order_asked_for_page_after_page(pk: str, sort: str, 
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("text", ["", "boom"])
-def test_issues_that_sort_alike_are_each_shown_once(pk: str, sort: str, text: str) -> None:
+def test_issues_with_equal_sort_values_are_each_shown_once(pk: str, sort: str, text: str) -> None:
     shelf.put(pk, (issue(n) for n in range(20)))
     assert sorted(numbers(pk, sort=sort, text=text, limit=3)) == list(range(20))
 
 
-def test_what_has_expired_or_lies_elsewhere_is_not_shown(pk: str) -> None:
+def test_expired_issues_and_those_of_other_partitions_are_not_shown(pk: str) -> None:
     shelf.put(pk, [issue(1), issue(2, expires_at=NOW_S)])
     shelf.put(f"{pk}9", [issue(3)])
     for asked in ({}, {"status": "all"}, {"text": "boom"}, {"sort": "count"}):
@@ -128,7 +128,9 @@ def test_what_has_expired_or_lies_elsewhere_is_not_shown(pk: str) -> None:
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("status", ASKED_STATUSES)
 @pytest.mark.parametrize("cleared", [False, True])
-def test_no_issues(pk: str, sort: str, status: str, cleared: bool) -> None:
+def test_a_project_without_issues_has_an_empty_page(
+    pk: str, sort: str, status: str, cleared: bool
+) -> None:
     if cleared:
         shelf.put(f"{pk.partition('#')[0]}#1", [issue(1)])
     for text in ("", "boom"):
@@ -137,14 +139,16 @@ def test_no_issues(pk: str, sort: str, status: str, cleared: bool) -> None:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_issues_of_other_statuses_are_issues(pk: str, sort: str) -> None:
+def test_a_project_with_issues_of_another_status_is_not_reported_as_empty(
+    pk: str, sort: str
+) -> None:
     shelf.put(pk, [issue(1, status="resolved")])
     for status in ("open", "regressed", "ignored"):
         assert page(pk, status=status, sort=sort) == IssuePage([], None, True, False)
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_a_status_that_few_have_is_found_without_empty_pages(pk: str, sort: str) -> None:
+def test_a_rare_status_is_found_without_empty_pages(pk: str, sort: str) -> None:
     shelf.put(
         pk,
         (
@@ -172,14 +176,14 @@ def test_an_index_that_lags_shows_no_issue_of_another_status(pk: str) -> None:
     assert numbers(pk, limit=4, cursor=found.next_cursor) == [2, 1]
 
 
-def test_a_page_of_the_newest_looks_no_further(pk: str) -> None:
+def test_a_page_of_the_newest_issues_takes_two_calls(pk: str) -> None:
     shelf.put(pk, (issue(n, last_seen=n + 1) for n in range(150)))
     with recorded() as seen:
         found = search(visible_at(pk, NOW_S), IssueQuery())
     assert (len(found.issues), len(seen)) == (50, 2)
 
 
-def test_an_issue_seen_again_between_pages_is_no_reason_to_miss_others(pk: str) -> None:
+def test_an_issue_seen_again_between_pages_hides_no_other(pk: str) -> None:
     shelf.put(pk, (issue(n, last_seen=n) for n in range(1, 11)))
     first = page(pk, limit=3)
     shelf.put(pk, [issue(8, last_seen=99)])
@@ -209,7 +213,7 @@ FREQUENT = [
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("filters", FREQUENT, ids=str)
-def test_what_many_issues_have_is_found_in_the_order_of_the_list(
+def test_frequent_values_are_found_in_the_order_of_the_list(
     pk: str, sort: str, filters: dict[str, str]
 ) -> None:
     # Ranks are a third apart, so that each issue has a rank of its own.
@@ -234,7 +238,7 @@ def test_what_many_issues_have_is_found_in_the_order_of_the_list(
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_words_are_searched_in_parts_the_newest_issues_first(pk: str, sort: str) -> None:
+def test_words_are_searched_in_parts_from_the_newest_issues_on(pk: str, sort: str) -> None:
     titles = ("needle" if n in (3, 4, 25, 57) else "hay" for n in range(59))
     shelf.put(pk, (issue(n, title=title, count=100 - n) for n, title in enumerate(titles)))
     with small_pages(5):
@@ -246,7 +250,7 @@ def test_words_are_searched_in_parts_the_newest_issues_first(pk: str, sort: str)
     assert found[0].looked_at == 35
 
 
-def test_a_page_ends_when_it_has_cost_enough(pk: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_ends_at_its_budget_of_read_units(pk: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issue_search, "_ENOUGH_UNITS", 20)
     monkeypatch.setattr(issue_search, "_DENSE", 10)
     shelf.put(pk, (issue(n, level="info" if n == 5 else "error") for n in range(60)))
@@ -273,11 +277,11 @@ def test_an_issue_that_moves_while_a_page_is_read_is_on_it_once(pk: str) -> None
 
 
 def page_of(pk: str, **asked: Any) -> IssuePage:
-    """A page, whatever it costs."""
+    """Return a page, whatever it costs."""
     return search(visible_at(pk, NOW_S), query(**asked))
 
 
-def test_issues_of_the_first_release_are_found_by_what_they_count(pk: str) -> None:
+def test_issues_of_release_0_1_0_are_found_by_their_counted_values(pk: str) -> None:
     shelf.put_old(
         pk,
         [
@@ -297,7 +301,7 @@ def test_issues_of_the_first_release_are_found_by_what_they_count(pk: str) -> No
         assert numbers(pk, text="two", status="resolved", sort=sort) == [2]
 
 
-def test_a_value_from_before_an_issue_began_again_is_not_its_value(pk: str) -> None:
+def test_a_value_row_older_than_its_issue_is_ignored(pk: str) -> None:
     old, new = issue(1, first_seen=1, last_seen=5), issue(1, first_seen=6, last_seen=9)
     shelf.put(pk, [old], values={old.id: [("user.id", "7")]})
     assert [each.id for each in found_by(pk, "user.id:7")] == [old.id]
@@ -310,7 +314,7 @@ def found_by(pk: str, text: str) -> list[Issue]:
     return search(visible_at(pk, NOW_S), read_query(text)).issues
 
 
-def test_a_value_that_too_many_have_is_checked_by_what_issues_keep(
+def test_a_too_frequent_value_is_checked_against_the_values_that_issues_keep(
     pk: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_terms, "_VALUE_BYTES", 1)
@@ -353,7 +357,7 @@ def all_pages(pk: str, text: str) -> Iterator[IssuePage]:
             return
 
 
-def test_large_issues_cost_no_more(pk: str) -> None:
+def test_a_page_of_large_issues_costs_at_most_a_thousand_read_units(pk: str) -> None:
     names = {f"{n}{'x' * 1_990}": 10**6 for n in range(3)}  # five read units for each issue
     large = [
         issue(n, count=n + 1, releases=names, servers=names, environments=names) for n in range(220)
@@ -371,12 +375,12 @@ def test_large_issues_cost_no_more(pk: str) -> None:
                 break
             assert spent[0] <= 1_000, text
             found += [each.id for each in some.issues]
-            # What is not sorted as a whole says so.
+            # A page that is not sorted as a whole says so.
             assert not some.exhaustive or found == in_order[: len(found)]
         assert sorted(found) == sorted(in_order), text
 
 
-def test_a_search_goes_on_although_more_issues_match(
+def test_a_search_continues_if_more_issues_match_between_its_pages(
     pk: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(issue_search, "_FEW", 110)
@@ -389,7 +393,7 @@ def test_a_search_goes_on_although_more_issues_match(
     assert [*found, *(each for page_ in pages for each in page_.issues)] == some
 
 
-def test_a_level_is_that_of_any_event(pk: str) -> None:
+def test_an_issue_matches_the_level_of_any_of_its_events(pk: str) -> None:
     seen = SeenValues()
     seen.add_new({("level", "error"): False, ("level", "warning"): False}, set())
     shelf.put(pk, [issue(1, values=seen.pack()), issue(2), issue(3, level="debug")])
@@ -428,7 +432,7 @@ def test_rising_issues_come_first_and_then_the_last_seen(pk: str, text: str) -> 
     assert [int(each.id, 16) for each in listed] == expected
 
 
-def test_rising_issues_are_sought_as_far_as_a_page_may_cost(
+def test_rising_issues_are_searched_within_the_budget_of_a_page(
     pk: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(issue_search, "_ENOUGH_UNITS", 20)
@@ -441,7 +445,7 @@ def test_rising_issues_are_sought_as_far_as_a_page_may_cost(
 
 
 def pages_of(pk: str, query: IssueQuery) -> Iterator[IssuePage]:
-    """All pages of a query."""
+    """Yield all pages of a query."""
     while True:
         found = search(visible_at(pk, NOW_S), query)
         yield found

@@ -134,7 +134,7 @@ def test_a_map_is_fetched_once_for_a_release_and_applied_to_all_its_events(busy:
     assert (artifact.name, artifact.release) == (f"{there.url}/app.js.map?v=1", "shop@1")
 
 
-def test_of_frames_too_far_apart_in_a_large_map_the_innermost_are_original(
+def test_only_the_innermost_frames_are_original_if_a_large_map_is_read_in_part(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apply_maps, "_FIRST_BYTES", 100)
@@ -149,7 +149,7 @@ def test_of_frames_too_far_apart_in_a_large_map_the_innermost_are_original(
     assert "minified" in caller
 
 
-def test_another_release_or_day_has_another_map(busy: Project, clock: Clock) -> None:
+def test_a_map_is_fetched_again_for_another_release_or_day(busy: Project, clock: Clock) -> None:
     with receiver(file(MAP)) as there:
         for release in ("shop@1", "shop@2", None, None):
             send(busy, there.url, release=release)
@@ -161,7 +161,7 @@ def test_another_release_or_day_has_another_map(busy: Project, clock: Clock) -> 
         assert len(there.received) == 4
 
 
-def test_if_digest_cannot_ask_the_event_is_counted_and_its_reader_asks(busy: Project) -> None:
+def test_a_reader_requests_the_map_if_digest_could_not(busy: Project) -> None:
     def failing(call: Call) -> Any:
         asked = "asked" in call.parameters.get("UpdateExpression", "")
         if asked and call.function == "DigestFunction":
@@ -181,7 +181,7 @@ def test_if_digest_cannot_ask_the_event_is_counted_and_its_reader_asks(busy: Pro
         assert newest(busy)["frames"][1]["function"] == "Cart.add"
 
 
-def test_gzip_and_redirects_are_followed(busy: Project) -> None:
+def test_gzip_is_unpacked_and_redirects_are_followed(busy: Project) -> None:
     moved = response(302, Location="/elsewhere/app.js.map")
     with receiver(moved, file(gzip.compress(MAP), Content_Encoding="gzip")) as there:
         send(busy, there.url)
@@ -227,13 +227,13 @@ def test_a_frame_says_why_its_map_cannot_be_used(
     with receiver(behaviour) as there:
         send(busy, there.url)
         pump()
-    (said,) = minified(newest(busy))
-    assert said.startswith(f"Its source map, {there.url}, cannot be used. {why}")
+    (text,) = minified(newest(busy))
+    assert text.startswith(f"Its source map, {there.url}, cannot be used. {why}")
     assert artifacts.list_artifacts(busy.id) == []
 
 
 @pytest.mark.usefixtures("aws")
-def test_what_unpacks_to_a_thousand_times_its_size_takes_no_memory() -> None:
+def test_a_compression_bomb_takes_little_memory() -> None:
     bomb = gzip.compress(b" " * 50_000_000)
     with receiver(file(bomb, Content_Encoding="gzip")) as there:
 
@@ -254,14 +254,14 @@ def test_what_unpacks_to_a_thousand_times_its_size_takes_no_memory() -> None:
         (f"https://cdn.example/{'a' * 2_000}", "has more than 2000 characters"),
     ],
 )
-def test_an_address_that_is_not_public_is_never_called(busy: Project, url: str, why: str) -> None:
+def test_a_forbidden_url_is_never_fetched(busy: Project, url: str, why: str) -> None:
     send(busy, url)
     pump()
-    (said,) = minified(newest(busy))
-    assert why in said
+    (text,) = minified(newest(busy))
+    assert why in text
 
 
-def test_a_fetch_that_has_failed_is_tried_again_after_an_hour_but_not_for_ever(
+def test_a_failed_fetch_is_retried_each_hour_up_to_five_attempts(
     busy: Project, clock: Clock
 ) -> None:
     with receiver(response(500)) as there:
@@ -276,7 +276,7 @@ def test_a_fetch_that_has_failed_is_tried_again_after_an_hour_but_not_for_ever(
     assert artifacts.list_artifacts(busy.id) == []
 
 
-def test_a_fetch_that_is_cut_off_anywhere_is_done_by_the_next_run(busy: Project) -> None:
+def test_an_interrupted_fetch_is_finished_by_the_next_run(busy: Project) -> None:
     with receiver(file(MAP)) as there:
         for number in count(1):
             key = fetch_key(there.url, f"shop@{number}", 0)
@@ -291,7 +291,7 @@ def test_a_fetch_that_is_cut_off_anywhere_is_done_by_the_next_run(busy: Project)
                 return
 
 
-def test_digest_that_is_cut_off_asks_once_and_counts_once(busy: Project) -> None:
+def test_an_interrupted_digest_requests_a_map_once_and_counts_events_once(busy: Project) -> None:
     body = {"message": "no stock", "minified_stack": STACK, "source_map_url": "https://a.example/m"}
     assert ingest(busy, body).status == 202
     assert ingest(busy, {"message": "without a source map"}).status == 202
@@ -305,7 +305,9 @@ def test_digest_that_is_cut_off_asks_once_and_counts_once(busy: Project) -> None
     assert now_ms() - 60_000 < one.changed_at <= now_ms()
 
 
-def test_what_takes_too_much_ends_with_an_error(busy: Project) -> None:
+def test_a_fetch_or_compilation_that_was_attempted_too_often_ends_with_an_error(
+    busy: Project,
+) -> None:
     steps: list[tuple[str, FetchState, FetchState]] = [
         ("1", "created", "fetching"),
         ("2", "fetched", "compiling"),
@@ -323,7 +325,7 @@ def test_what_takes_too_much_ends_with_an_error(busy: Project) -> None:
             assert "5 attempts to" in str(minified(newest(busy)))
 
 
-def test_a_project_has_a_number_of_fetches_in_a_day(
+def test_the_fetches_of_a_project_are_limited_per_day(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(map_fetches, "MAX_OF_DAY", 2)
@@ -335,7 +337,7 @@ def test_a_project_has_a_number_of_fetches_in_a_day(
     assert "at most 2 source maps" in str(minified(newest(busy)))
 
 
-def test_a_project_waits_for_slow_servers_for_a_while_in_a_day(
+def test_the_time_that_a_project_s_fetches_take_is_limited_per_day(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise the fetches of other projects in the same lane of the stream wait, too."""
@@ -349,7 +351,9 @@ def test_a_project_waits_for_slow_servers_for_a_while_in_a_day(
     assert "waits for their servers for at most" in str(minified(newest(busy)))
 
 
-def test_a_fetched_map_without_room_is_told(busy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fetched_map_above_the_storage_limit_is_reported(
+    busy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(compile_maps, "MAX_STORED_BYTES", 1)
     with receiver(file(MAP)) as there:
         send(busy, there.url)
@@ -367,7 +371,7 @@ def test_frames_of_other_files_stay_as_they_are(busy: Project) -> None:
     assert inner["minified"] == "The event's source map is of another file, app.js."
 
 
-def test_an_event_that_is_read_long_before_its_map_says_so(busy: Project, clock: Clock) -> None:
+def test_a_map_fetched_long_after_its_event_is_noted_as_late(busy: Project, clock: Clock) -> None:
     with receiver(file(MAP)) as there:
         send(busy, there.url, release="r")
         clock.advance(4_000)
@@ -376,7 +380,7 @@ def test_an_event_that_is_read_long_before_its_map_says_so(busy: Project, clock:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_page_and_the_command_say_why(busy: Project) -> None:
+def test_the_page_and_the_command_say_why_a_map_cannot_be_used(busy: Project) -> None:
     members.add("default", OWNER, "owner")
     with receiver(response(404)) as there:
         event = send(busy, there.url)
@@ -385,12 +389,12 @@ def test_the_page_and_the_command_say_why(busy: Project) -> None:
     why = f"Its source map, {there.url}, cannot be used. The server responded with 404."
     shown = signed_in(OWNER).get(f"projects/{busy.id}/events/{event['id']}")
     assert why in shown.text
-    said = done("sourcemaps", "explain", busy.id, event["id"]).out
-    assert why in said
-    assert "https://shop.example.com/app.js:1:21 in b" in said
+    text = done("sourcemaps", "explain", busy.id, event["id"]).out
+    assert why in text
+    assert "https://shop.example.com/app.js:1:21 in b" in text
 
 
-def test_a_redrive_begins_fetches_again(busy: Project) -> None:
+def test_a_redrive_restarts_fetches(busy: Project) -> None:
     with receiver(file(MAP)) as there:
         send(busy, there.url)
         (one,) = map_fetches.list_unfinished(busy.id)
@@ -400,7 +404,7 @@ def test_a_redrive_begins_fetches_again(busy: Project) -> None:
         assert (one.state, one.attempts) == ("created", 0)
 
 
-def test_events_that_name_no_map_cost_digest_and_readers_no_call(busy: Project) -> None:
+def test_events_without_a_map_url_make_no_call_to_the_artifacts_table(busy: Project) -> None:
     assert ingest(busy, {"message": "no stock", "minified_stack": STACK}).status == 202
     with recorded() as calls:
         stream.deliver(stream.records())
@@ -409,7 +413,7 @@ def test_events_that_name_no_map_cost_digest_and_readers_no_call(busy: Project) 
     assert not [each for each in tables if "Artifacts" in each]
 
 
-def test_of_many_events_of_one_build_digest_asks_once(busy: Project) -> None:
+def test_digest_requests_a_map_once_for_many_events_of_one_build(busy: Project) -> None:
     assert ingest(busy, {"message": "without a map", "release": "r"}).status == 202
     for _ in range(5):
         body = {"message": "x", "source_map_url": "https://cdn.example/a.map", "release": "r"}
@@ -420,7 +424,7 @@ def test_of_many_events_of_one_build_digest_asks_once(busy: Project) -> None:
     assert len(asked) == 1
 
 
-def test_a_batch_in_which_every_event_names_a_map_asks_for_it(busy: Project) -> None:
+def test_a_batch_of_only_events_with_a_map_url_requests_the_map(busy: Project) -> None:
     assert ingest(busy, {"message": "x", "source_map_url": "https://a.example/m"}).status == 202
     stream.deliver(stream.records())
     assert len(map_fetches.list_unfinished(busy.id)) == 1

@@ -68,7 +68,9 @@ def test_a_timeout_becomes_an_event_with_what_lambda_knows(busy: Project, clock:
     )
 
 
-def test_without_the_lines_around_an_event_is_stored_with_less(busy: Project) -> None:
+def test_an_event_is_stored_with_fewer_fields_if_the_surrounding_lines_are_missing(
+    busy: Project,
+) -> None:
     deliver(batch(busy, line(TIMED_OUT)))
     (event,) = events(busy)
     assert not event["breadcrumbs"]
@@ -88,7 +90,7 @@ def test_a_line_is_one_event_however_often_it_is_delivered(busy: Project, clock:
 
 
 @pytest.mark.parametrize("late_s", [0, 3_600], ids=["prompt", "late"])
-def test_a_batch_that_was_cut_off_comes_again_and_each_line_is_one(
+def test_a_batch_that_is_retried_after_an_interruption_stores_each_line_once(
     busy: Project, clock: Clock, late_s: int
 ) -> None:
     for number in count(1):
@@ -108,7 +110,7 @@ def test_a_batch_that_was_cut_off_comes_again_and_each_line_is_one(
 
 
 @pytest.mark.parametrize("why", [failing, starved])
-def test_if_the_store_fails_the_other_lines_are_stored_and_the_batch_comes_again(
+def test_a_batch_with_a_store_error_is_retried_and_stores_all_lines(
     busy: Project,
     why: Callable[[Call], BaseException],
     clock: Clock,
@@ -133,7 +135,9 @@ def test_if_the_store_fails_the_other_lines_are_stored_and_the_batch_comes_again
     assert len(events(busy)) == 2
 
 
-def test_one_bad_line_costs_itself(busy: Project, caplog: pytest.LogCaptureFixture) -> None:
+def test_bad_lines_do_not_block_the_other_lines(
+    busy: Project, caplog: pytest.LogCaptureFixture
+) -> None:
     bad: list[Any] = [{"id": 5}, "x", line("Exception: of nothing", 1), line('{"errorType":', 2)]
     deliver(batch(busy, *bad, line(RAISED, 3)))
     assert [event["exception_class"] for event in events(busy)] == ["KeyError"]
@@ -149,7 +153,7 @@ def test_a_batch_with_many_lines_is_stored(busy: Project) -> None:
     assert stored == 100
 
 
-def test_own_log_groups_are_refused(busy: Project) -> None:
+def test_log_groups_of_errata_itself_are_ignored(busy: Project) -> None:
     own = [
         "errata-IngestLogs-1A2B3C4D5E6F",
         "errata-LogCapture-1XYZ-LogCaptureLogs-ABC123",
@@ -162,13 +166,13 @@ def test_own_log_groups_are_refused(busy: Project) -> None:
     assert len(events(busy)) == 1
 
 
-def test_a_batch_for_no_project_is_dropped(busy: Project) -> None:
+def test_a_batch_for_an_unknown_project_is_dropped(busy: Project) -> None:
     for name in ("errata-project-999", "errata-project-", "of somebody else", "-project-1"):
         deliver(batch(busy, line(RAISED), name=name))
     assert events(busy) == []
 
 
-def test_what_does_not_come_from_cloudwatch_fails() -> None:
+def test_a_malformed_lambda_event_fails() -> None:
     named = {"messageType": "DATA_MESSAGE", "logGroup": "a", "logStream": "b", "logEvents": []}
     for filters in ("", 7, None, {"a": "b"}):
         content = gzip.compress(json.dumps(named | {"subscriptionFilters": filters}).encode())
@@ -178,7 +182,7 @@ def test_what_does_not_come_from_cloudwatch_fails() -> None:
         deliver({"awslogs": {}})
 
 
-def test_lines_without_a_failure_cost_one_read(busy: Project) -> None:
+def test_lines_without_a_failure_cost_two_reads(busy: Project) -> None:
     with recorded() as calls:
         deliver(batch(busy, line("Exception: none"), line("all is well", 1)))
     assert [call.operation for call in calls] == ["GetItem", "GetItem"]  # project, organization
@@ -192,7 +196,7 @@ def test_events_are_scrubbed_like_those_of_sdks(busy: Project) -> None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_a_reached_quota_refuses_lines_and_counts_them(
+def test_lines_above_the_quota_are_refused_and_counted_as_losses(
     busy: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=1)
@@ -202,7 +206,7 @@ def test_a_reached_quota_refuses_lines_and_counts_them(
     assert f"event lost: project {busy.id}, quota" in caplog.text
 
 
-def test_what_is_captured_is_recorded_once_an_hour(busy: Project, clock: Clock) -> None:
+def test_a_captured_log_group_is_recorded_once_an_hour(busy: Project, clock: Clock) -> None:
     assert projects.find(busy.id).captures is False
     deliver(batch(busy, line(RAISED)))
     assert projects.find(busy.id).captures is True
@@ -235,7 +239,7 @@ def seen(project: Project) -> list[str]:
     return sorted(event["sdk"]["name"] if "sdk" in event else "log" for event in events(project))
 
 
-def test_a_failure_that_an_sdk_and_a_line_tell_of_is_the_sdks_event(
+def test_a_failure_reported_by_an_sdk_and_a_line_is_one_event_of_the_sdk(
     captured: Project, clock: Clock
 ) -> None:
     named = of_sdk(captured, "KeyError")
@@ -254,7 +258,7 @@ def test_a_failure_that_an_sdk_and_a_line_tell_of_is_the_sdks_event(
 
 @pytest.mark.parametrize("happened_s", [0, 25], ids=["the same half minute", "the one before"])
 @pytest.mark.parametrize("late_s", [2, 200])
-def test_an_event_of_an_sdk_that_comes_after_the_line_takes_its_place(
+def test_an_sdk_event_that_arrives_after_the_line_replaces_its_event(
     captured: Project, clock: Clock, happened_s: int, late_s: int
 ) -> None:
     clock.ns -= clock.ns % (30 * 10**9)
@@ -277,7 +281,7 @@ def test_an_event_of_an_sdk_that_comes_after_the_line_takes_its_place(
     assert issue.count == 1
 
 
-def test_an_event_of_an_sdk_that_is_cut_off_takes_the_place_of_a_line_once(
+def test_an_interrupted_sdk_event_replaces_the_event_of_a_line_once(
     captured: Project, clock: Clock
 ) -> None:
     put_lines(line(START), line(RAISED))
@@ -302,7 +306,7 @@ def test_an_sdk_may_send_several_events_of_one_request(captured: Project) -> Non
     assert len(events(captured)) == 3
 
 
-def test_a_retried_event_of_an_sdk_is_one_with_log_capture_too(
+def test_a_retried_sdk_event_is_stored_once_with_log_capture_too(
     captured: Project, clock: Clock
 ) -> None:
     sent = sdk.event(extra={"lambda": {"aws_request_id": REQUEST_ID}})
@@ -320,7 +324,7 @@ def test_a_retried_event_of_an_sdk_is_one_with_log_capture_too(
             return
 
 
-def test_events_of_other_projects_cost_no_marker(busy: Project) -> None:
+def test_events_of_projects_without_log_capture_write_no_failure_marker(busy: Project) -> None:
     with recorded() as calls:
         of_sdk(busy, "KeyError")
     assert "TransactWriteItems" not in [call.operation for call in calls]
@@ -331,6 +335,8 @@ def test_dead_letters_are_captured_by_a_redrive(busy: Project) -> None:
     for body in (json.dumps(batch(busy, line(RAISED))), "{}"):
         clients.sqs().send_message(QueueUrl=url, MessageBody=body)
     done = {each.done: each.what for each in redrive.redrive_queue("capture")}
-    told = "stored 1 events of 1 log lines of /aws/lambda/shop-checkout; others were stored before"
-    assert done == {True: told, False: "an unknown kind of message"}
+    expected = (
+        "stored 1 events of 1 log lines of /aws/lambda/shop-checkout; others were stored before"
+    )
+    assert done == {True: expected, False: "an unknown kind of message"}
     assert len(events(busy)) == 1

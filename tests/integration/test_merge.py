@@ -59,7 +59,7 @@ class Desk(Shop):
         return event
 
     def count_replayed(self, name: str, **fields: Any) -> None:
-        """Count an event that digest has given up."""
+        """Count an event as a redrive does."""
         event_id = self.store(fingerprint=name, **fields)
         stream.put(self.items[-1:])
         assert redrive.count_events(self.id, {event_id}) == (1, [])
@@ -134,7 +134,7 @@ def test_the_head_shows_the_sum_and_the_members_are_not_listed(desk: Desk) -> No
     "query",
     ["release:2.0", '"error of b"', "b", "is:open release:2.0 b", "events:>0 release:2.0"],
 )
-def test_what_a_member_has_finds_the_head(desk: Desk, query: str) -> None:
+def test_a_search_for_a_member_s_values_finds_the_head(desk: Desk, query: str) -> None:
     desk.hit("b", release="2.0")
     desk.merge("a", "b")
     query = query.removeprefix("events:>0 ")
@@ -145,7 +145,7 @@ def test_what_a_member_has_finds_the_head(desk: Desk, query: str) -> None:
     assert desk.listed(query.removeprefix("is:open ")) == [("b", 2)]
 
 
-def test_heads_that_members_find_are_all_found_if_one_part_is_too_large(
+def test_the_heads_of_all_matching_members_are_found_if_one_part_is_too_large(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("d", "e", "f"):
@@ -158,7 +158,7 @@ def test_heads_that_members_find_are_all_found_if_one_part_is_too_large(
     assert desk.listed("rare") == [("a", 2), ("b", 2), ("c", 2), ("g", 1)]
 
 
-def test_the_newest_events_of_all_are_listed(desk: Desk) -> None:
+def test_the_events_of_head_and_members_are_listed_newest_first(desk: Desk) -> None:
     sent = [desk.hit(each) for each in "abcab"]
     desk.merge("b", "a")
     page = issue_events.page(desk.visible, desk.ids["b"])
@@ -173,7 +173,7 @@ def test_the_newest_events_of_all_are_listed(desk: Desk) -> None:
 # ------------------------------------------------------------------ events of members
 
 
-def test_an_event_of_a_member_lets_the_head_regress(desk: Desk) -> None:
+def test_an_event_of_a_member_makes_the_head_regress(desk: Desk) -> None:
     desk.merge("a", "b")
     desk.change("a", Change(RESOLVE, release="2.0"))
     desk.hit("b", release="1.9")
@@ -186,7 +186,7 @@ def test_an_event_of_a_member_lets_the_head_regress(desk: Desk) -> None:
     assert desk.listed('"error of a"') == [("a", 4)]
 
 
-def test_a_member_lets_the_head_regress_whatever_call_is_throttled(desk: Desk) -> None:
+def test_a_member_makes_the_head_regress_whichever_call_is_throttled(desk: Desk) -> None:
     desk.merge("a", "b")
     desk.digested = len(desk.items)
     for number in count(1):
@@ -207,7 +207,9 @@ def test_a_member_lets_the_head_regress_whatever_call_is_throttled(desk: Desk) -
         Change(IGNORE, until="users", number=2),
     ],
 )
-def test_the_head_is_ignored_until_all_have_so_many(desk: Desk, change: Change) -> None:
+def test_an_ignored_head_wakes_by_the_events_or_users_of_all_its_members(
+    desk: Desk, change: Change
+) -> None:
     desk.merge("a", "b", "c")
     desk.change("a", change)
     desk.hit("b", context={"user": {"id": 1}})
@@ -244,7 +246,7 @@ def test_a_head_without_a_number_row_or_its_text_regresses_too(desk: Desk, witho
     assert desk.of("a").status == "regressed"
 
 
-def test_a_head_knows_when_its_release_was_first_seen_though_a_member_has_the_event(
+def test_the_release_of_a_resolved_head_is_looked_up_for_an_event_of_a_member(
     desk: Desk,
 ) -> None:
     # Names without a version: the times when they were first seen say which one is newer.
@@ -288,7 +290,7 @@ def test_a_member_that_expires_years_later_still_belongs_to_the_head(
     assert desk.listed() == [("a", 9)]
 
 
-def test_members_keep_their_head_alive_and_found(desk: Desk) -> None:
+def test_events_of_members_keep_their_head_from_expiring(desk: Desk) -> None:
     desk.merge("a", "b")
     for _ in range(5):
         desk.clock.advance(2 * DAY_S)
@@ -300,7 +302,7 @@ def test_members_keep_their_head_alive_and_found(desk: Desk) -> None:
     assert [each.count for each in page.issues] == [7]
 
 
-def test_a_head_that_can_never_be_stored_keeps_no_member_from_counting(desk: Desk) -> None:
+def test_a_permanent_error_of_the_head_does_not_stop_a_member_from_counting(desk: Desk) -> None:
     desk.merge("a", "b")
     desk.clock.advance(600)
     desk.store(fingerprint="b")
@@ -310,7 +312,7 @@ def test_a_head_that_can_never_be_stored_keeps_no_member_from_counting(desk: Des
     assert desk.listed() == [("a", 3), ("c", 1)]
 
 
-def test_an_issue_whose_head_is_gone_is_one_of_its_own(desk: Desk) -> None:
+def test_a_member_whose_head_was_deleted_is_an_issue_of_its_own(desk: Desk) -> None:
     desk.merge("a", "b")
     key = {"pk": {"S": desk.visible.partition}, "sk": {"S": f"issue#{desk.ids['a']}"}}
     clients.dynamodb().delete_item(TableName=settings().issues_table, Key=key)
@@ -319,7 +321,7 @@ def test_an_issue_whose_head_is_gone_is_one_of_its_own(desk: Desk) -> None:
     assert desk.listed() == [("b", 2), ("c", 1)]
 
 
-def test_unmerged_issues_cost_no_call_more(desk: Desk) -> None:
+def test_digest_makes_no_extra_call_for_unmerged_issues(desk: Desk) -> None:
     desk.merge("a", "b")
     found = []
     for name in ("c", "b"):
@@ -347,7 +349,9 @@ def test_a_head_and_its_member_are_each_written_once(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("change", [None, Change(RESOLVE), Change(RESOLVE, release="2.0")])
-def test_a_late_event_of_a_member_lets_the_head_regress(desk: Desk, change: Change | None) -> None:
+def test_a_replayed_event_of_a_member_makes_the_head_regress(
+    desk: Desk, change: Change | None
+) -> None:
     desk.merge("a", "b")
     webhooks.add(desk.id, "https://example.com/hook", ["issue.regressed"])
     clear_cache()
@@ -361,7 +365,7 @@ def test_a_late_event_of_a_member_lets_the_head_regress(desk: Desk, change: Chan
     assert puts == [], "the head is written only if it changes"
 
 
-def test_a_late_event_of_a_head_counts_together_with_those_of_its_members(desk: Desk) -> None:
+def test_a_replayed_event_of_a_head_counts_together_with_those_of_its_members(desk: Desk) -> None:
     desk.merge("a", "b")
     desk.change("a", Change(IGNORE, until="events", number=2))
     desk.hit("b")
@@ -369,14 +373,14 @@ def test_a_late_event_of_a_head_counts_together_with_those_of_its_members(desk: 
     assert (desk.of("a").status, desk.listed()) == ("open", [("a", 4), ("c", 1)])
 
 
-def test_a_late_event_of_a_member_whose_head_has_expired_opens_an_issue(desk: Desk) -> None:
+def test_a_replayed_event_of_a_member_whose_head_has_expired_opens_an_issue(desk: Desk) -> None:
     desk.merge("a", "b")
     desk.clock.days(test_lifecycle.KEPT_DAYS + 1)
     desk.count_replayed("b")
     assert desk.listed() == [("b", 1)]
 
 
-def test_a_list_has_the_head_where_its_newest_event_puts_it(desk: Desk) -> None:
+def test_a_list_sorts_the_head_by_the_newest_event_of_its_members(desk: Desk) -> None:
     desk.merge("a", "b")
     desk.clock.advance(600)
     desk.hit("c")
@@ -403,7 +407,7 @@ def test_a_separated_issue_has_its_own_events_and_the_status_of_its_head(desk: D
     assert (desk.of("a").status, desk.of("b").status) == ("resolved", "regressed")
 
 
-def test_a_head_moves_with_its_members(desk: Desk) -> None:
+def test_merging_a_head_into_an_issue_moves_its_members_too(desk: Desk) -> None:
     desk.merge("a", "b")
     assert desk.merge("c", "a").count == 3
     assert desk.listed() == [("c", 3)]
@@ -412,7 +416,7 @@ def test_a_head_moves_with_its_members(desk: Desk) -> None:
         desk.merge("a", "b")
 
 
-def test_to_delete_the_head_deletes_all(desk: Desk) -> None:
+def test_deleting_the_head_deletes_its_members(desk: Desk) -> None:
     desk.merge("a", "b")
     with pytest.raises(InvalidInputError, match="merged into another one"):
         issues.delete(desk.visible, desk.ids["b"], ANNA)
@@ -467,7 +471,7 @@ def test_at_most_fifty_issues_are_merged(desk: Desk) -> None:
         desk.merge("a", "b")
 
 
-def test_two_people_merge_two_issues_into_each_other(desk: Desk) -> None:
+def test_only_the_first_of_two_opposite_merges_succeeds(desk: Desk) -> None:
     begun: list[int] = []
 
     def second(call: Call) -> Any:
@@ -512,7 +516,7 @@ def test_an_event_and_a_merge_at_once_lose_nothing(
     assert desk.listed() == counted
 
 
-def test_a_merge_that_is_cut_off_can_be_repeated(desk: Desk) -> None:
+def test_an_interrupted_merge_can_be_repeated(desk: Desk) -> None:
     desk.merge("b", "c")
     for number in range(1, 40):
         with fault(number, killed, after=number % 2 == 0):

@@ -17,7 +17,7 @@ from tests.support.webhooks import messages
 KEPT_S = 3 * DAY_S
 
 
-class ToldDesk(Desk):
+class WebhookDesk(Desk):
     """A desk whose project has a webhook."""
 
     def expire(self) -> None:
@@ -25,20 +25,20 @@ class ToldDesk(Desk):
         expire(self.clock)
         messages()
 
-    def told(self, name: str, **fields: Any) -> list[str]:
+    def messages_for(self, name: str, **fields: Any) -> list[str]:
         """Send an event. Return the messages that the webhook gets for it."""
         self.hit(name, **fields)
         return [each.event for each in messages()]
 
 
 @pytest.fixture
-def desk(busy: Project, clock: Clock) -> ToldDesk:
+def desk(busy: Project, clock: Clock) -> WebhookDesk:
     webhooks.add(busy.id, "https://example.com/hook", ("issue.created", "issue.regressed"))
-    return ToldDesk(busy.id, clock)
+    return WebhookDesk(busy.id, clock)
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "told"),
+    ("change", "status", "events"),
     [
         (None, "open", ["issue.created"]),
         (Change(RESOLVE), "regressed", ["issue.regressed"]),
@@ -48,8 +48,8 @@ def desk(busy: Project, clock: Clock) -> ToldDesk:
     ],
 )
 @pytest.mark.parametrize("head_first", [False, True])
-def test_a_member_comes_back_settled_as_its_head_was_if_all_have_expired(
-    desk: ToldDesk, change: Change | None, status: str, told: list[str], head_first: bool
+def test_a_member_that_returns_has_the_status_of_its_head_if_all_have_expired(
+    desk: WebhookDesk, change: Change | None, status: str, events: list[str], head_first: bool
 ) -> None:
     desk.merge("a", "b")
     if change:
@@ -57,15 +57,15 @@ def test_a_member_comes_back_settled_as_its_head_was_if_all_have_expired(
     desk.expire()
     if head_first:
         # The head is open then, and the member is a new issue.
-        assert desk.told("a") == told
-        status, told = {"regressed": ("open", ["issue.created"])}.get(status, (status, told))
-    assert desk.told("b") == told
+        assert desk.messages_for("a") == events
+        status, events = {"regressed": ("open", ["issue.created"])}.get(status, (status, events))
+    assert desk.messages_for("b") == events
     assert (desk.of("b").id, desk.of("b").status) == (desk.ids["b"], status)
     assert ("b", 1) in desk.listed(f"is:{status}")
     assert desk.of("b").count == 1
 
 
-def test_both_come_back_in_one_batch(desk: ToldDesk) -> None:
+def test_an_expired_head_and_its_member_return_in_one_batch(desk: WebhookDesk) -> None:
     desk.merge("a", "b")
     desk.change("a", Change(RESOLVE))
     desk.expire()
@@ -76,8 +76,8 @@ def test_both_come_back_in_one_batch(desk: ToldDesk) -> None:
     assert desk.listed("is:regressed") == [("a", 1), ("b", 1)]
 
 
-def test_a_release_without_version_is_looked_up_for_a_member_that_comes_back(
-    desk: ToldDesk,
+def test_a_release_without_version_is_looked_up_for_a_member_that_returns(
+    desk: WebhookDesk,
 ) -> None:
     desk.merge("a", "b")
     desk.change("a", Change(RESOLVE, release="red"))
@@ -85,11 +85,11 @@ def test_a_release_without_version_is_looked_up_for_a_member_that_comes_back(
     desk.hit("c", release="blue")
     desk.hit("c", release="red")
     messages()
-    assert desk.told("b", release="blue") == []
-    assert desk.told("b", release="green") == ["issue.regressed"]
+    assert desk.messages_for("b", release="blue") == []
+    assert desk.messages_for("b", release="green") == ["issue.regressed"]
 
 
-def test_an_expired_member_of_a_head_that_was_deleted_is_a_new_issue(desk: ToldDesk) -> None:
+def test_an_expired_member_of_a_head_that_was_deleted_is_a_new_issue(desk: WebhookDesk) -> None:
     desk.merge("a", "b")
     desk.clock.advance(2 * DAY_S)
     desk.hit("a")
@@ -97,11 +97,11 @@ def test_an_expired_member_of_a_head_that_was_deleted_is_a_new_issue(desk: ToldD
     expire(desk.clock)
     issues.delete(desk.visible, desk.ids["a"], ANNA)
     messages()
-    assert desk.told("b") == ["issue.created"]
+    assert desk.messages_for("b") == ["issue.created"]
     assert desk.listed("is:open") == [("b", 1)]
 
 
-def test_an_expired_member_of_a_head_that_was_merged_is_a_new_issue(desk: ToldDesk) -> None:
+def test_an_expired_member_of_a_head_that_was_merged_is_a_new_issue(desk: WebhookDesk) -> None:
     desk.merge("a", "b")
     desk.clock.advance(2 * DAY_S)
     desk.hit("a")
@@ -111,14 +111,14 @@ def test_an_expired_member_of_a_head_that_was_merged_is_a_new_issue(desk: ToldDe
     desk.merge("c", "a")
     desk.change("c", Change(RESOLVE))
     messages()
-    assert desk.told("b") == ["issue.created"]
+    assert desk.messages_for("b") == ["issue.created"]
     assert desk.listed() == [("b", 1), ("c", 4)]
     # The head goes on with the member that it has.
-    assert desk.told("a") == ["issue.regressed"]
+    assert desk.messages_for("a") == ["issue.regressed"]
     assert desk.listed() == [("b", 1), ("c", 5)]
 
 
-def test_what_is_merged_into_a_head_while_that_is_merged_goes_along(desk: ToldDesk) -> None:
+def test_an_issue_merged_into_a_head_while_that_is_merged_follows_it(desk: WebhookDesk) -> None:
     desk.hit("d")
     begun: list[int] = []
 
@@ -143,7 +143,7 @@ def test_what_is_merged_into_a_head_while_that_is_merged_goes_along(desk: ToldDe
 
 
 def waits(desk: Desk, name: str, until: str, most: int = 9) -> int:
-    """After how many events of new users an ignored issue is open."""
+    """Return after how many events of new users an ignored issue is open."""
     for number in range(1, most):
         desk.hit(name, context={"user": {"id": f"new {name} {number}"}})
         if desk.of("a").status == "open":
@@ -157,7 +157,7 @@ def hits(desk: Desk, name: str, number: int) -> None:
 
 
 @pytest.mark.parametrize("until", ["events", "users"])
-def test_a_merge_does_not_wake_an_ignored_head(desk: ToldDesk, until: str) -> None:
+def test_a_merge_does_not_wake_an_ignored_head(desk: WebhookDesk, until: str) -> None:
     hits(desk, "b", 6)
     hits(desk, "a", 2)
     desk.change("a", Change(IGNORE, until=until, number=3))
@@ -167,7 +167,9 @@ def test_a_merge_does_not_wake_an_ignored_head(desk: ToldDesk, until: str) -> No
 
 
 @pytest.mark.parametrize("until", ["events", "users"])
-def test_a_head_waits_for_no_more_after_a_member_is_separated(desk: ToldDesk, until: str) -> None:
+def test_separating_a_member_does_not_prolong_the_wait_of_an_ignored_head(
+    desk: WebhookDesk, until: str
+) -> None:
     hits(desk, "b", 6)
     desk.merge("a", "b")
     desk.change("a", Change(IGNORE, until=until, number=4))
@@ -177,7 +179,9 @@ def test_a_head_waits_for_no_more_after_a_member_is_separated(desk: ToldDesk, un
 
 
 @pytest.mark.parametrize("until", ["events", "users"])
-def test_a_head_waits_for_no_more_after_a_member_has_expired(desk: ToldDesk, until: str) -> None:
+def test_an_expired_member_does_not_prolong_the_wait_of_an_ignored_head(
+    desk: WebhookDesk, until: str
+) -> None:
     hits(desk, "b", 6)
     desk.merge("a", "b")
     desk.clock.advance(2 * DAY_S)
@@ -188,10 +192,10 @@ def test_a_head_waits_for_no_more_after_a_member_has_expired(desk: ToldDesk, unt
     assert waits(desk, "a", until) == 3
 
 
-def test_a_head_with_members_that_is_merged_itself_lets_its_own_head_regress(
-    desk: ToldDesk,
+def test_an_event_of_a_member_that_has_members_makes_its_head_regress(
+    desk: WebhookDesk,
 ) -> None:
-    """As a merge of two at once has left them before."""
+    """Earlier, two merges at once could leave such issues."""
     desk.merge("c", "a")
     key = {"pk": {"S": desk.visible.partition}, "sk": {"S": f"issue#{desk.ids['a']}"}}
     clients.dynamodb().update_item(
@@ -208,7 +212,9 @@ def test_a_head_with_members_that_is_merged_itself_lets_its_own_head_regress(
 # ------------------------------------------------------------------ found by values
 
 
-def test_a_head_that_lives_longer_by_a_merge_is_still_found_by_its_values(desk: ToldDesk) -> None:
+def test_a_head_that_lives_longer_by_a_merge_is_still_found_by_its_values(
+    desk: WebhookDesk,
+) -> None:
     """Its value rows do not live longer, so they must be written again."""
 
     def day(at: float) -> None:

@@ -50,10 +50,10 @@ from tests.upgrades.release import restore as load
 __all__ = ["deployed", "place", "small", "there"]
 
 
-# ------------------------------------------------------------------ the whole
+# ------------------------------------------------------------------ a whole deployment
 
 
-def test_the_other_stack_answers_what_the_first_one_did(
+def test_the_restored_stack_gives_the_same_responses_as_the_first_one(
     deployed: Deployed, there: Receiver, clock: Clock, place: str
 ) -> None:
     left = load(newest(), there, deployed)
@@ -68,11 +68,11 @@ def test_the_other_stack_answers_what_the_first_one_did(
         found = [done(*each, "--json", "--stack", stack).json for each in commands]
         clear_cache()
         headers = [{"X-Api-Key": key} if key else {} for _, key in urls]
-        answers = [
+        responses = [
             call("GET", url, None, header, ip="192.0.2.7")
             for (url, _), header in zip(urls, headers, strict=True)
         ]
-        return found, [(each.status, each.json) for each in answers]
+        return found, [(each.status, each.json) for each in responses]
 
     look(STACK)  # gives the projects of 0.1.0 their slugs
     before = look(STACK)
@@ -201,7 +201,7 @@ def test_keys_get_gateway_keys_of_the_new_api(deployed: Deployed, clock: Clock, 
 
 
 @pytest.mark.parametrize("rate", ["600", "default"])
-def test_a_refused_gateway_key_is_named_with_the_command_that_tries_again(
+def test_a_refused_gateway_key_is_reported_with_the_command_for_a_retry(
     deployed: Deployed, clock: Clock, place: str, rate: str
 ) -> None:
     shop = shop_with_events()
@@ -244,7 +244,7 @@ def test_members_are_invited_and_keep_their_roles(deployed: Deployed, place: str
 
 
 @pytest.mark.parametrize("quiet", [True, False])
-def test_no_mail_creates_accounts_without_a_mail(
+def test_the_option_no_mail_creates_accounts_without_sending_a_mail(
     deployed: Deployed, place: str, quiet: bool
 ) -> None:
     done("members", "add", "default", "ada@example.com", "--role", "owner")
@@ -257,7 +257,7 @@ def test_no_mail_creates_accounts_without_a_mail(
     assert ("DesiredDeliveryMediums" in made) is not quiet
 
 
-def test_members_who_get_no_mail_are_named_and_have_an_account(
+def test_members_whose_mail_failed_are_reported_and_have_an_account(
     deployed: Deployed, place: str
 ) -> None:
     for name in ("ada", "grace"):
@@ -292,7 +292,7 @@ def test_a_webhook_keeps_its_secret(deployed: Deployed, there: Receiver, place: 
     assert stored["Type"] == "SecureString"
 
 
-def test_what_people_have_set_up_and_written_stays(
+def test_settings_comments_assignments_and_views_are_restored(
     deployed: Deployed, clock: Clock, place: str
 ) -> None:
     shop = shop_with_events(3)
@@ -367,7 +367,7 @@ def test_slugs_stay_with_their_projects(deployed: Deployed, place: str) -> None:
     assert [each["slug"] for each in listed] == ["store", "shop-2", "store-2"]
 
 
-def test_legacy_numbers_go_on_where_they_were(deployed: Deployed, place: str) -> None:
+def test_legacy_numbers_continue_after_a_restore(deployed: Deployed, place: str) -> None:
     shop = shop_with_events(0)
 
     def submit() -> int:
@@ -385,7 +385,7 @@ def test_legacy_numbers_go_on_where_they_were(deployed: Deployed, place: str) ->
     assert max(int(each["id"]) for each in found) < submit()
 
 
-def test_what_has_expired_is_left_behind(deployed: Deployed, clock: Clock, place: str) -> None:
+def test_expired_rows_are_not_restored(deployed: Deployed, clock: Clock, place: str) -> None:
     shop = shop_with_events(3)
     clock.advance(20 * 86_400)
     send(shop, "later")
@@ -403,7 +403,7 @@ def test_what_has_expired_is_left_behind(deployed: Deployed, clock: Clock, place
 # ------------------------------------------------------------------ permissions
 
 
-def test_the_permissions_that_it_needs_are_in_the_document(
+def test_the_permissions_of_backup_and_restore_are_documented(
     deployed: Deployed, there: Receiver
 ) -> None:
     aws("s3").create_bucket(Bucket="safe")
@@ -433,18 +433,18 @@ def test_the_permissions_that_it_needs_are_in_the_document(
         assert named - made <= {"ListBucket", "BatchGetItem", "UpdateItem", "DeleteItem"}
 
 
-# ------------------------------------------------------------------ what it says
+# ------------------------------------------------------------------ output
 
 
-def test_it_says_what_changes_for_clients(deployed: Deployed, place: str) -> None:
+def test_restore_prints_what_changes_for_clients(deployed: Deployed, place: str) -> None:
     shop_with_events()
     done("backup", place)
     deploy_another(OTHER, RetentionDays="7")
-    said = done("restore", place, "--stack", OTHER).out
-    assert f"The URL of the API was https://{deployed.api_id}." in said
-    assert "each DSN changes" in said
-    assert f"`errata projects show ID --stack {OTHER}` prints the DSN." in said
-    assert "This stack keeps events for 7 days, the other one for 30." in said
+    printed = done("restore", place, "--stack", OTHER).out
+    assert f"The URL of the API was https://{deployed.api_id}." in printed
+    assert "each DSN changes" in printed
+    assert f"`errata projects show ID --stack {OTHER}` prints the DSN." in printed
+    assert "This stack keeps events for 7 days, the other one for 30." in printed
 
 
 def test_with_a_domain_nothing_changes_for_clients(deployed: Deployed, place: str) -> None:
@@ -452,7 +452,7 @@ def test_with_a_domain_nothing_changes_for_clients(deployed: Deployed, place: st
         deploy_another(stack, ApiUrl="https://errors.example.com")
     before = done("projects", "create", "shop", "--json", "--stack", OTHER).json
     done("backup", place, "--stack", OTHER)
-    said = done("restore", place, "--stack", "errata-3").out
-    assert said.endswith("API keys and DSNs stay as they are.\n")
+    printed = done("restore", place, "--stack", "errata-3").out
+    assert printed.endswith("API keys and DSNs stay as they are.\n")
     shown = done("projects", "show", before["id"], "--json", "--stack", "errata-3").json
     assert shown["dsn"] == before["dsn"].replace("\n", "")

@@ -48,7 +48,7 @@ class Shop:
         return self.issue
 
     def other(self, *names: str) -> None:
-        """Other issues have events of these releases."""
+        """Send events of another issue in these releases."""
         stream.pump([self.record(each, fingerprint="other") for each in names])
 
     def settle(self, change: Change) -> Issue:
@@ -121,7 +121,7 @@ def test_only_an_event_of_the_release_or_a_newer_one_reopens(shop: Shop, case: C
     assert resolved.detail.startswith("in ")
 
 
-def test_the_release_of_next_is_stored_and_shown(shop: Shop) -> None:
+def test_resolving_in_the_next_release_stores_and_shows_the_newest_release(shop: Shop) -> None:
     shop.send("shop@10.18.7", "shop@10.2.0", "shop@10.18.7")
     found = shop.settle(NEXT)
     assert (found.resolved_in, how(found)) == (
@@ -133,7 +133,7 @@ def test_the_release_of_next_is_stored_and_shown(shop: Shop) -> None:
     assert found == shop.issue
 
 
-def test_an_event_that_was_received_before_does_not_reopen(shop: Shop) -> None:
+def test_an_event_received_before_the_resolve_does_not_reopen_the_issue(shop: Shop) -> None:
     shop.send("1.0")
     late = shop.record("2.0")
     shop.settle(Change(RESOLVE, "2.0"))
@@ -141,7 +141,7 @@ def test_an_event_that_was_received_before_does_not_reopen(shop: Shop) -> None:
     assert (shop.issue.status, shop.issue.count) == ("resolved", 2)
 
 
-def test_a_release_that_nobody_had_seen_is_known_once_it_comes(shop: Shop) -> None:
+def test_a_release_unseen_at_the_resolve_is_ordered_by_its_first_event(shop: Shop) -> None:
     shop.send(SHA)
     shop.settle(Change(RESOLVE, OTHER_SHA))
     assert shop.send("c" * 40).status == "resolved"
@@ -150,14 +150,14 @@ def test_a_release_that_nobody_had_seen_is_known_once_it_comes(shop: Shop) -> No
     assert shop.send("d" * 40).status == "regressed"
 
 
-def test_without_a_release_there_is_no_next_one(shop: Shop) -> None:
+def test_an_issue_without_a_release_cannot_be_resolved_in_the_next_one(shop: Shop) -> None:
     shop.send()
     with pytest.raises(InvalidInputError, match="seen in no release"):
         shop.settle(NEXT)
     assert shop.issue.status == "open"
 
 
-def test_an_old_build_is_not_new_when_its_release_has_expired(shop: Shop) -> None:
+def test_an_old_build_does_not_reopen_an_issue_after_its_release_expired(shop: Shop) -> None:
     shop.other(SHA)
     shop.clock.days(KEPT_DAYS + 1)
     expire(shop.clock)
@@ -186,7 +186,7 @@ def test_an_issue_that_expired_is_still_resolved_in_its_release(shop: Shop) -> N
     assert shop.send("1.10").status == "regressed"
 
 
-def test_a_build_that_was_seen_late_is_as_old_as_a_person_says(shop: Shop) -> None:
+def test_a_release_is_ordered_by_the_time_that_a_person_has_set(shop: Shop) -> None:
     shop.send(OTHER_SHA)
     shop.settle(NEXT)
     visible = visible_in(shop.id, shop.clock.ms)
@@ -219,7 +219,7 @@ def test_a_build_that_was_seen_late_is_as_old_as_a_person_says(shop: Shop) -> No
         releases.set_released(visible, "nothing", 0)
 
 
-def test_versions_cost_no_call(shop: Shop) -> None:
+def test_comparing_versions_makes_no_call(shop: Shop) -> None:
     def calls(*names: str) -> list[str]:
         batch = [shop.record(each) for each in names]
         with recorded() as seen:
@@ -238,7 +238,7 @@ def test_versions_cost_no_call(shop: Shop) -> None:
 # ------------------------------------------------------------------ ignored until something
 
 
-def test_it_wakes_with_the_last_of_n_more_events(shop: Shop) -> None:
+def test_an_ignored_issue_wakes_with_the_last_of_n_more_events(shop: Shop) -> None:
     shop.send("1", "1")
     shop.settle(Change(IGNORE, until=EVENTS, number=3))
     assert how(shop.issue) == "until 3 more events"
@@ -256,7 +256,7 @@ def test_it_wakes_with_the_last_of_n_more_events(shop: Shop) -> None:
     assert (shop.issue.count, len(shop.activity)) == (7, 2)
 
 
-def test_it_wakes_with_n_more_users(shop: Shop) -> None:
+def test_an_ignored_issue_wakes_with_n_more_users(shop: Shop) -> None:
     users = iter(range(100))
     for _ in range(2):
         shop.send(context={"user": {"id": next(users)}})
@@ -267,7 +267,7 @@ def test_it_wakes_with_n_more_users(shop: Shop) -> None:
     assert shop.activity[0].detail == "≈ 2 more users since it was ignored"
 
 
-def test_it_wakes_when_it_is_rising(shop: Shop) -> None:
+def test_an_ignored_issue_wakes_when_it_is_rising(shop: Shop) -> None:
     shop.send()
     shop.settle(Change(IGNORE, until=RISING))
     assert shop.send(*[""] * 8).status == "ignored"
@@ -299,7 +299,7 @@ def listed(shop: Shop, status: str) -> set[tuple[int, ...]]:
     return {(number, release.open_issues) for number in shown}
 
 
-def test_it_is_open_when_the_time_is_over_even_without_an_event(shop: Shop) -> None:
+def test_an_ignored_issue_is_open_when_its_time_is_over_even_without_an_event(shop: Shop) -> None:
     shop.send("1.0")
     shop.settle(Change(IGNORE, until=TIME, number=shop.clock.ms + HOUR_MS))
     shop.send("1.0", "1.0")
@@ -316,7 +316,7 @@ def test_it_is_open_when_the_time_is_over_even_without_an_event(shop: Shop) -> N
 
 
 @pytest.mark.parametrize("then", [Change(RESOLVE), Change(IGNORE), Change(IGNORE, until=RISING)])
-def test_it_can_be_settled_again_after_the_time(shop: Shop, then: Change) -> None:
+def test_an_issue_can_be_settled_again_after_its_time_is_over(shop: Shop, then: Change) -> None:
     shop.send("1.0")
     shop.settle(Change(IGNORE, until=TIME, number=shop.clock.ms + HOUR_MS))
     shop.clock.advance(HOUR_MS // 1000 + 1)
@@ -328,7 +328,7 @@ def test_it_can_be_settled_again_after_the_time(shop: Shop, then: Change) -> Non
     tally.counted(shop.id)
 
 
-def test_an_issue_that_expired_waits_on(shop: Shop) -> None:
+def test_an_ignored_issue_that_expired_keeps_its_condition(shop: Shop) -> None:
     shop.send()
     shop.settle(Change(IGNORE, until=EVENTS, number=3))
     shop.clock.days(KEPT_DAYS + 8)
@@ -341,17 +341,17 @@ def test_an_issue_that_expired_waits_on(shop: Shop) -> None:
     assert shop.activity[0].what == "woken"
 
 
-def test_an_erased_or_deleted_wait_leaves_no_rows(shop: Shop) -> None:
+def test_a_deleted_issue_that_was_ignored_for_a_time_is_not_listed(shop: Shop) -> None:
     shop.send("1.0")
     shop.settle(Change(IGNORE, until=TIME, number=shop.clock.ms + HOUR_MS))
     issues.delete(visible_in(shop.id, shop.clock.ms), shop.issue.id, ANNA)
     assert list(issues.list_issues(visible_in(shop.id, shop.clock.ms))) == []
 
 
-# ------------------------------------------------------------------ exact, whatever fails
+# ------------------------------------------------------------------ interruptions and races
 
 
-def test_an_event_that_is_counted_while_a_person_resolves_counts_for_the_release(
+def test_an_event_counted_during_a_resolve_determines_the_next_release(
     shop: Shop,
 ) -> None:
     shop.send("1.9")
@@ -373,7 +373,7 @@ def test_an_event_that_is_counted_while_a_person_resolves_counts_for_the_release
     ("change", "status"),
     [(NEXT, "regressed"), (Change(IGNORE, until=EVENTS, number=1), "open"), (NEXT, "resolved")],
 )
-def test_a_person_settles_an_issue_while_digest_counts(
+def test_settling_an_issue_while_digest_counts_loses_nothing(
     shop: Shop, change: Change, status: str
 ) -> None:
     shop.send("1.9")
@@ -409,7 +409,7 @@ def settled(shop: Shop) -> Iterator[tuple[str, int]]:
         (Change(IGNORE, until=TIME, number=1), "open"),
     ],
 )
-def test_cut_off_at_any_call_it_is_opened_once(
+def test_an_issue_is_opened_once_wherever_digest_is_interrupted(
     busy: Project, clock: Clock, change: Change, status: str
 ) -> None:
     for number in count(1):

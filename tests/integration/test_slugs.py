@@ -1,4 +1,4 @@
-"""Slugs of projects: nobody shares one. Short ids of issues: each leads to one issue."""
+"""Slugs of projects: no two share one. Short ids of issues: each leads to one issue."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -41,7 +41,7 @@ def create(name: str = "shop", organization: str = "default") -> Stored:
 
 
 def stored() -> dict[tuple[str, str], str]:
-    """The project of each slug row, by organization and slug."""
+    """Return the project of each slug row, by organization and slug."""
     return {
         (row["pk"]["S"].split("#")[1], row["sk"]["S"]): row["project_id"]["S"]
         for row in rows()["PROJECTS_TABLE"]
@@ -88,7 +88,7 @@ def test_projects_of_an_organization_never_share_a_slug() -> None:
     }
 
 
-def test_the_tenth_project_of_a_name_gets_its_id() -> None:
+def test_the_tenth_project_of_a_name_gets_its_id_or_random_digits_in_its_slug() -> None:
     made = [create().slug for _ in range(11)]
     assert made[8:] == ["shop-9", "shop-10", "shop-11"]
     projects.change_slug("1", "shop-12")
@@ -110,7 +110,7 @@ def test_a_slug_that_is_taken_meanwhile_is_not_given_twice() -> None:
     assert len(stored()) == 3
 
 
-def test_a_key_that_exists_takes_no_slug() -> None:
+def test_creating_a_project_with_an_existing_key_takes_no_slug() -> None:
     assert projects.create("shop", "mine")
     assert projects.create("blog", "mine") is None
     assert list(stored()) == [("default", "shop")]
@@ -126,7 +126,7 @@ def test_a_renamed_project_keeps_its_slug() -> None:
 # ------------------------------------------------------------------ another slug
 
 
-def test_old_slugs_stay_the_project_s_own() -> None:
+def test_former_slugs_stay_reserved_for_their_project() -> None:
     create()
     create("blog")
     assert projects.change_slug("1", "store").slugs == ("store", "shop")
@@ -142,7 +142,7 @@ def test_old_slugs_stay_the_project_s_own() -> None:
 
 
 @pytest.mark.parametrize("slug", ["", "42", "Shop", "a b", "-a", "x" * 41, "本"])
-def test_what_is_no_slug_is_refused(slug: str) -> None:
+def test_an_invalid_slug_is_refused(slug: str) -> None:
     create()
     with pytest.raises(InvalidInputError) as refused:
         projects.change_slug("1", slug)
@@ -202,7 +202,7 @@ def test_an_unclaimed_project_gets_a_slug_when_it_is_adopted() -> None:
         unclaimed.adopt(project.id, "default")
 
 
-def test_adopted_at_once_a_project_has_one_slug() -> None:
+def test_a_project_that_is_adopted_several_times_at_once_has_one_slug() -> None:
     project = generated()
     organizations.create("acme")
 
@@ -227,7 +227,7 @@ def test_the_slugs_of_a_deleted_project_are_free() -> None:
     assert create().slug == "shop"
 
 
-def test_a_slug_that_is_set_during_the_deletion_goes_too() -> None:
+def test_a_slug_that_is_set_during_the_deletion_is_released() -> None:
     create()
     with interleave("TransactWriteItems", [lambda: projects.change_slug("1", "store")]):
         delete_project.delete_project("1")
@@ -264,7 +264,7 @@ def test_a_project_without_a_slug_gets_one_when_it_is_shown() -> None:
     assert calls == []
 
 
-def test_it_keeps_a_slug_that_somebody_else_gives_it_meanwhile() -> None:
+def test_a_project_without_a_slug_keeps_one_that_is_set_at_the_same_time() -> None:
     create()
     before = without_slug("1")
     with interleave("TransactWriteItems", [lambda: projects.change_slug("1", "mine")]):
@@ -273,7 +273,7 @@ def test_it_keeps_a_slug_that_somebody_else_gives_it_meanwhile() -> None:
     assert stored() == {("default", "mine"): "1"}
 
 
-def test_a_reader_who_must_not_write_sees_no_short_ids() -> None:
+def test_a_reader_without_write_access_gives_a_project_no_slug() -> None:
     create()
     before = without_slug("1")
     with refusing("TransactWriteItems", "AccessDeniedException"):
@@ -281,14 +281,14 @@ def test_a_reader_who_must_not_write_sees_no_short_ids() -> None:
     assert stored() == {}
 
 
-def test_it_is_deleted_without_a_slug() -> None:
+def test_a_project_without_a_slug_can_be_deleted() -> None:
     create()
     without_slug("1")
     delete_project.delete_project("1")
     assert stored() == {}
 
 
-def test_a_slug_for_a_deleted_project_is_not_taken() -> None:
+def test_a_deleted_project_without_a_slug_gets_none() -> None:
     create()
     before = without_slug("1")
     delete_project.delete_project("1")
@@ -313,7 +313,9 @@ def look_up(project: Project, name: str) -> Issue:
 
 
 @pytest.mark.parametrize("name", ["SHOP-2", "shop-2", "ShOp-002", "2"])
-def test_an_issue_is_found_in_two_calls(busy: Project, issue: Issue, name: str) -> None:
+def test_an_issue_is_found_by_its_short_id_in_two_calls(
+    busy: Project, issue: Issue, name: str
+) -> None:
     project, visible = projects.find(busy.id), visible_in(busy.id)
     with recorded() as calls:
         assert short_ids.find(project, visible, name) == issue
@@ -338,7 +340,7 @@ def test_an_issue_keeps_its_short_id_in_every_status(
     assert look_up(busy, "SHOP-2").status == "regressed"
 
 
-def test_rows_that_are_left_over_mislead_nobody(busy: Project, issue: Issue) -> None:
+def test_number_rows_that_are_left_over_are_ignored(busy: Project, issue: Issue) -> None:
     partition = visible_in(busy.id).partition
     first = look_up(busy, "1")
     batch_put(
@@ -358,13 +360,15 @@ def test_rows_that_are_left_over_mislead_nobody(busy: Project, issue: Issue) -> 
         look_up(busy, "SHOP-3")
 
 
-def test_old_slugs_lead_to_the_issue(busy: Project, issue: Issue) -> None:
+def test_an_issue_is_found_by_a_short_id_with_a_former_slug(busy: Project, issue: Issue) -> None:
     projects.change_slug(busy.id, "store")
     assert look_up(busy, "SHOP-2") == look_up(busy, "STORE-2") == issue
 
 
 @pytest.mark.parametrize("name", ["BLOG-2", "SHOP-2-2", "2-2"])
-def test_a_wrong_slug_is_named_with_the_right_one(busy: Project, issue: Issue, name: str) -> None:
+def test_a_short_id_with_a_wrong_slug_is_refused_with_the_right_one(
+    busy: Project, issue: Issue, name: str
+) -> None:
     with pytest.raises(NotFoundError) as refused:
         look_up(busy, name)
     assert str(refused.value) == (
@@ -373,7 +377,7 @@ def test_a_wrong_slug_is_named_with_the_right_one(busy: Project, issue: Issue, n
 
 
 @pytest.mark.parametrize("name", ["SHOP-0", "SHOP-3", "3", "SHOP", "shop-", "", "x" * 500])
-def test_there_is_no_such_issue(busy: Project, issue: Issue, name: str) -> None:
+def test_an_unknown_short_id_is_not_found(busy: Project, issue: Issue, name: str) -> None:
     with pytest.raises(NotFoundError, match=r"has no (such )?issue"):
         look_up(busy, name)
 
@@ -386,7 +390,7 @@ def test_an_issue_of_an_unclaimed_project_is_found_by_its_number() -> None:
         look_up(project, "FROM-A-SCRIPT-1")
 
 
-def test_a_project_of_the_release_before_is_found_by_the_slug_that_it_gets(
+def test_looking_up_a_short_id_gives_a_slug_to_a_project_of_release_0_1_0(
     busy: Project, issue: Issue
 ) -> None:
     without_slug(busy.id)
@@ -394,7 +398,7 @@ def test_a_project_of_the_release_before_is_found_by_the_slug_that_it_gets(
     assert projects.find(busy.id).slug == "shop"
 
 
-def test_numbers_of_cleared_and_deleted_issues_lead_nowhere(busy: Project, issue: Issue) -> None:
+def test_short_ids_of_cleared_and_deleted_issues_are_not_found(busy: Project, issue: Issue) -> None:
     issues.delete(visible_in(busy.id), issue.id, "ada")
     with pytest.raises(NotFoundError):
         look_up(busy, "SHOP-2")
@@ -406,7 +410,7 @@ def test_numbers_of_cleared_and_deleted_issues_lead_nowhere(busy: Project, issue
     assert look_up(busy, "SHOP-3").title == "first"
 
 
-def test_the_store_that_fails_is_not_a_missing_issue(busy: Project, issue: Issue) -> None:
+def test_a_store_error_is_not_reported_as_a_missing_issue(busy: Project, issue: Issue) -> None:
     def watch(call: Call) -> Any:
         if call.operation == "BatchGetItem":
             raise throttled(call)

@@ -40,7 +40,7 @@ def bucket(aws: None) -> None:
     make_bucket()
 
 
-def test_a_build_asks_what_is_missing_uploads_it_and_hears_how_it_ends(busy: Project) -> None:
+def test_a_build_asks_what_is_missing_uploads_it_and_gets_the_result(busy: Project) -> None:
     content = bundle(release="shop@1")
     asked = assemble(busy.id, content)
     assert (asked.state, len(asked.missing)) == ("not_found", len(content) // 1_000 + 1)
@@ -67,13 +67,13 @@ def test_a_build_asks_what_is_missing_uploads_it_and_hears_how_it_ends(busy: Pro
     assert project.maps
 
 
-def test_a_release_named_by_the_request_comes_before_that_of_the_bundle(busy: Project) -> None:
+def test_the_release_of_the_request_overrides_that_of_the_bundle(busy: Project) -> None:
     uploaded(busy.id, bundle(release="of the bundle"), release="shop@2", dist="7")
     (artifact,) = artifacts.list_artifacts(busy.id)
     assert (artifact.release, artifact.dist) == ("shop@2", "7")
 
 
-def test_an_upload_that_is_cut_off_anywhere_is_compiled_by_the_next_run(busy: Project) -> None:
+def test_an_interrupted_compilation_is_finished_by_the_next_run(busy: Project) -> None:
     for number in count(1):
         content = bundle(release=f"shop@{number}")
         upload(busy.id, content)
@@ -87,7 +87,7 @@ def test_an_upload_that_is_cut_off_anywhere_is_compiled_by_the_next_run(busy: Pr
             return
 
 
-def test_an_upload_that_takes_too_much_ends_with_an_error(busy: Project) -> None:
+def test_an_upload_that_was_attempted_too_often_ends_with_an_error(busy: Project) -> None:
     content = bundle()
     upload(busy.id, content)
     for _ in range(artifacts.MAX_ATTEMPTS):
@@ -98,7 +98,7 @@ def test_an_upload_that_takes_too_much_ends_with_an_error(busy: Project) -> None
     assert "too much memory or time" in ended.detail
 
 
-def test_what_is_wrong_with_a_map_is_told_and_the_others_are_used(busy: Project) -> None:
+def test_a_bad_map_is_reported_and_the_others_are_used(busy: Project) -> None:
     content = bundle({"~/a.js": MAP, "~/b.js": b"<!doctype html>"}, debug_id="", release="r")
     uploaded(busy.id, content)
     ended = assemble(busy.id, content)
@@ -122,7 +122,7 @@ def manifest(path: str) -> bytes:
 
 
 def damaged(archive: bytes) -> bytes:
-    """An archive whose last file does not unpack."""
+    """Return an archive whose last file does not unpack."""
     at = archive.index(b"PK\x01\x02") - 40
     return archive[:at] + b"?" * 30 + archive[at + 30 :]
 
@@ -158,7 +158,7 @@ def test_a_bundle_that_cannot_be_used_ends_with_the_reason(
     assert (ended.state, ended.detail) == ("error", why)
 
 
-def test_an_archive_that_unpacks_to_more_than_a_map_may_have_is_refused(
+def test_a_map_that_is_too_large_unpacked_is_refused(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "MAX_MAP_BYTES", 1024 * 1024)
@@ -170,7 +170,7 @@ def test_an_archive_that_unpacks_to_more_than_a_map_may_have_is_refused(
     )
 
 
-def test_chunks_are_what_their_names_say_and_not_too_large() -> None:
+def test_wrong_checksums_and_too_large_or_too_many_chunks_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="must be its SHA-1"):
         sourcemaps.put_chunk("default", "0" * 40, b"x")
     large = b" " * (sourcemaps.MAX_CHUNK_BYTES + 1)
@@ -190,7 +190,7 @@ def test_chunks_of_another_organization_are_missing(busy: Project) -> None:
     assert other.state == "not_found"
 
 
-def test_a_checksum_that_is_not_that_of_the_chunks_ends_with_an_error(busy: Project) -> None:
+def test_a_bundle_whose_chunks_have_another_checksum_ends_with_an_error(busy: Project) -> None:
     sourcemaps.put_chunk("default", sha1(b"x"), b"x")
     sourcemaps.assemble("default", busy.id, "0" * 40, [sha1(b"x")], now_ms())
     run(busy.id, f"bundle#{'0' * 40}")
@@ -220,7 +220,7 @@ def test_the_same_bundle_for_another_release_is_another_upload(busy: Project) ->
     assert {each.checksum for each in sourcemaps.uploads(busy.id)} == {sha1(content)}
 
 
-def test_the_maps_of_a_project_have_so_much_room(
+def test_the_stored_bytes_of_a_project_s_maps_are_limited(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = bundle(), bundle({"~/other.js": MAP}, debug_id="7" * 32)
@@ -242,7 +242,7 @@ def test_the_maps_of_a_project_have_so_much_room(
     assert assemble(busy.id, second).state == "ok"
 
 
-def test_an_artifact_that_is_deleted_takes_its_file_with_it(busy: Project) -> None:
+def test_the_file_of_a_deleted_artifact_is_deleted(busy: Project) -> None:
     uploaded(busy.id)
     (artifact,) = artifacts.list_artifacts(busy.id)
     run(busy.id, f"map#{artifact.id}")
@@ -253,7 +253,7 @@ def test_an_artifact_that_is_deleted_takes_its_file_with_it(busy: Project) -> No
     assert map_files.read_map(busy.id, artifact.id, 0, 8) is None
 
 
-def test_an_old_artifact_is_deleted_without_what_a_later_upload_has_replaced(
+def test_deleting_an_old_artifact_keeps_the_pointers_of_a_later_upload(
     busy: Project,
 ) -> None:
     for release in ("shop@1", "shop@2"):
@@ -265,7 +265,7 @@ def test_an_old_artifact_is_deleted_without_what_a_later_upload_has_replaced(
     assert artifacts.find_pointers(busy.id, new.keys).keys() == set(new.keys)
 
 
-def test_an_upload_while_an_old_artifact_is_deleted_is_found(busy: Project) -> None:
+def test_an_upload_during_the_deletion_of_an_old_artifact_is_found(busy: Project) -> None:
     uploaded(busy.id, bundle(release="shop@1"))
     (old,) = artifacts.list_artifacts(busy.id)
     done: list[str] = []
@@ -295,7 +295,7 @@ def test_an_artifact_that_is_used_does_not_expire(busy: Project) -> None:
     assert bundle_ttl <= (now_ms() + BUNDLE_KEPT_MS) // 1000
 
 
-def test_a_redrive_begins_what_is_left_and_deletes_what_is_left_over(busy: Project) -> None:
+def test_a_redrive_restarts_uploads_and_deletes_unused_maps(busy: Project) -> None:
     content = bundle()
     upload(busy.id, content)
     for _ in range(2):
@@ -335,7 +335,7 @@ def with_everything(project_id: str) -> bytes:
     return content
 
 
-def test_a_deleted_project_takes_its_maps_files_and_chunks_with_it(busy: Project) -> None:
+def test_deleting_a_project_deletes_its_maps_files_and_chunks(busy: Project) -> None:
     other = new_project(metered=True)
     uploaded(other.id, bundle(debug_id="2" * 32))
     of_other = left_of(other.id)[0], [each for each in left_of("")[1] if f"/{other.id}/" in each]
@@ -351,7 +351,7 @@ def test_a_deleted_project_takes_its_maps_files_and_chunks_with_it(busy: Project
     assert 0 < int(row["ttl"]["N"]) - now_ms() // 1000 <= 2 * 86_400
 
 
-def test_a_deletion_that_is_cut_off_anywhere_is_completed_by_the_next_run(busy: Project) -> None:
+def test_an_interrupted_deletion_is_finished_by_the_next_run(busy: Project) -> None:
     for number in count(1):
         with_everything("12")
         artifacts.mark_deleted("12", now_ms())
