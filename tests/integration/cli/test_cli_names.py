@@ -115,13 +115,15 @@ def test_open_finds_a_project_whose_slug_looks_like_a_short_id(busy: Project) ->
 
 
 def test_open_offers_the_issues_of_several_organizations(busy: Project) -> None:
+    root = done("open", "--json").json["url"].removesuffix("/")
     other = done("orgs", "create", "Other", "--json").json["id"]
     made = done("projects", "create", "Shop", "--org", other, "--json").json
     send_and_digest(busy, "one")
     send_and_digest(Project(made["id"], made["api_key"], ""), "two")
+    ids = [done("issues", "list", each, "--json").json[0]["id"] for each in (busy.id, made["id"])]
     lines = failed("open", "shop-1").splitlines()
     assert lines[0] == "error: Several issues are called shop-1. Use one of these:"
-    assert (
-        sorted(line.partition("  ")[2] for line in lines[1:]) == ["Shop: one", "shop: two"][::1]
-        or lines
-    )
+    assert sorted(lines[1:]) == [
+        f"error: {root}/projects/{busy.id}/issues/{ids[0]}  shop: one",
+        f"error: {root}/projects/{made['id']}/issues/{ids[1]}  Shop: two",
+    ]
