@@ -9,11 +9,14 @@ import pytest
 
 from errata.errors import UnavailableError
 from errata.models.monitor import MonitorConfig
+from errata.models.organization import DEFAULT_ORGANIZATION
 from errata.store import check_ins as store
-from errata.usecases import projects
+from errata.usecases import organizations, projects
 from tests.support import function_url, sdk
-from tests.support.account import Project
+from tests.support.account import Clock, Project
 from tests.support.calls import fault
+from tests.support.clients import ingest
+from tests.support.fresh import clear_cache
 from tests.support.gateway import Response, call
 from tests.support.monitors import HOURLY, item, received
 
@@ -86,10 +89,27 @@ def test_bad_check_ins_of_an_envelope_are_dropped_and_only_ten_are_read(busy: Pr
     assert len(sent()) == 8
 
 
-def test_a_check_in_counts_against_the_rate_limit_and_no_quota(project: Project) -> None:
+def test_a_check_in_counts_against_the_rate_limit(project: Project) -> None:
     projects.change(project.id, 3, None)
     statuses = [cron(project, "?status=ok").status for _ in range(5)]
     assert statuses == [202, 202, 202, 429, 429]
+
+
+def test_a_check_in_uses_no_quota_and_is_accepted_after_the_quota_is_reached(
+    busy: Project, clock: Clock
+) -> None:
+    clock.to_mid_month()
+    organizations.change(DEFAULT_ORGANIZATION, monthly_quota=1)
+    clear_cache()
+    in_envelope = sdk.envelope(sdk.item("check_in", item("ok")))
+
+    def check_in_both_ways() -> list[int]:
+        return [cron(busy, "?status=ok").status, sdk.post(busy, in_envelope).status]
+
+    assert check_in_both_ways() == [202, 200]
+    assert [ingest(busy).status for _ in range(2)] == [202, 402]
+    assert check_in_both_ways() == [202, 200]
+    assert len(sent()) == 4
 
 
 def test_if_the_queue_fails_the_response_is_503_with_retry_after(busy: Project) -> None:
