@@ -133,6 +133,24 @@ def test_a_cached_project_that_another_process_has_kept_does_not_expire(clock: C
     assert ingest(project).status == 202
 
 
+@pytest.mark.parametrize("send", [ingest, with_key_in_body, capture])
+def test_a_process_that_cached_an_expired_project_uses_the_one_that_replaced_it(
+    clock: Clock, send: Callable[[Project], Response]
+) -> None:
+    expired = generated()
+    clock.advance(WEEK_S - 1)
+    assert (read(expired).status, sdk.post(expired, b"{").status) == (200, 400)  # cached
+    clock.advance(1)
+    # Another process creates it, and this one is not notified.
+    created = unclaimed.create("unnamed", expired.key, "sent by a script", None, clock.ms)
+    assert created
+    assert created.project.id != expired.id
+    assert send(expired).status in (200, 202)
+    assert len(events(Project(created.project.id, expired.key))) == 1
+    # The DSN of the expired project is not replaced.
+    assert envelope(expired).status == 401
+
+
 def test_creating_a_project_deletes_expired_ones(clock: Clock) -> None:
     for _ in range(4):
         generated()
