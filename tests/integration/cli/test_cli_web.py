@@ -13,7 +13,7 @@ import pytest
 
 from errata.usecases.result_calls import CALLS
 from tests.support import clients, stream, web_api
-from tests.support.account import Project
+from tests.support.account import Clock, Project
 from tests.support.cli import Ran, done, run
 from tests.support.web_cli import run_with, web_url
 
@@ -230,12 +230,30 @@ def test_no_option_breaks_a_command(shop: Project) -> None:
                 assert response.status < 500, (name, option.name, text, response.text)
 
 
-def test_an_invalid_token_shows_what_to_do(web_url: str) -> None:
+def test_after_a_token_is_revoked_the_command_shows_what_to_do(
+    shop: Project, web_url: str, clock: Clock
+) -> None:
     token = web_api.token("read")
-    forged = f"{token[:-3]}AAA"
-    assert run_with(forged, web_url, "issues", "list", "1").err == (
-        "error: The token was revoked or has expired. Run `errata login`.\n"
+    listed = run_with(token, web_url, "issues", "list", "shop")
+    assert (listed.code, listed.err) == (0, "")
+    (revoked,) = done("tokens", "list", "--json").json
+    done("tokens", "revoke", revoked["id"])
+    clock.advance(30)
+    assert run_with(token, web_url, "issues", "list", "shop") == Ran(
+        1, "", "error: The token was revoked or has expired. Run `errata login`.\n"
     )
+
+
+def test_an_expired_or_unknown_token_shows_what_to_do(
+    shop: Project, web_url: str, clock: Clock
+) -> None:
+    expired = web_api.token("read", days=1)
+    assert run_with(expired, web_url, "issues", "list", "shop").code == 0
+    clock.days(1)
+    for token in (expired, f"{expired[:-3]}AAA"):
+        assert run_with(token, web_url, "issues", "list", "shop") == Ran(
+            1, "", "error: The token was revoked or has expired. Run `errata login`.\n"
+        )
 
 
 def test_a_selected_stack_has_priority_over_the_token(shop: Project, errata: Errata) -> None:
