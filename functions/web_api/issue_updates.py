@@ -12,7 +12,7 @@ from errata.models.issue import Issue
 from errata.models.issue_change import ASSIGN, DELETE, BulkChange, Change
 from errata.models.project import Project
 from errata.models.visible import Visible
-from errata.protocol.change_issues import told
+from errata.protocol.change_issues import summary
 from errata.store.members import list_members, user_hash
 from errata.store.projects import some_projects
 from errata.usecases import assignees, change_issues, issues, merge, rights, short_ids
@@ -297,5 +297,5 @@ def _finish(visible: Visible, bulk: BulkChange, until_s: float) -> BulkChange:
     if not bulk.finished:
         bulk = change_issues.advance(visible, bulk, until_s)
     if not bulk.finished:
-        raise UnfinishedError(told(bulk))
+        raise UnfinishedError(summary(bulk))
     return bulk

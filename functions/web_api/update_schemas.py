@@ -11,7 +11,7 @@ from pydantic import Field
 from errata.errors import InvalidInputError
 from errata.models.issue_change import IGNORE, LINK, REOPEN, RESOLVE, BulkChange, Change
 from errata.models.settled import EVENTS, RISING, TIME, USERS
-from errata.protocol.change_issues import told
+from errata.protocol.change_issues import summary
 from errata.protocol.settle import for_time, in_release, until_more
 from errata.protocol.tracker import ticket_of
 from functions.web_api.fields import IF_ANY, Form, milliseconds
@@ -109,7 +109,7 @@ def change_schema(bulk: BulkChange) -> ChangeSchema:
         id=bulk.id,
         project=bulk.project_id,
         finished=bulk.finished,
-        message=told(bulk),
+        message=summary(bulk),
         counts=dict(bulk.counts),
         can_be_undone=bulk.can_be_undone,
     )

@@ -78,11 +78,11 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
     before = before if UUID.fullmatch(before) else ""
     found = webhooks.recent_attempts(ctx.project.id, _READ, ctx.now_ms, before)
     only_failed = ctx.request.args.get("log") == "failed"
-    told = [a for a in alerts.only_alerts(found) if not (only_failed and _was_delivered(a))]
-    deliveries = _deliveries(ctx, setup, told[:ATTEMPTS])
+    sent = [a for a in alerts.only_alerts(found) if not (only_failed and _was_delivered(a))]
+    deliveries = _deliveries(ctx, setup, sent[:ATTEMPTS])
     # Those to webhooks, and those that a filter hides, are not shown.
     last = (
-        told[ATTEMPTS - 1] if len(told) > ATTEMPTS else found[-1] if len(found) == _READ else None
+        sent[ATTEMPTS - 1] if len(sent) > ATTEMPTS else found[-1] if len(found) == _READ else None
     )
     return settings_page(
         ctx,

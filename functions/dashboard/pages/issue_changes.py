@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from errata.errors import InvalidInputError
 from errata.models.assignee import NOBODY, of_member
 from errata.models.issue_change import ASSIGN, DELETE, BulkChange, Change
-from errata.protocol.change_issues import told
+from errata.protocol.change_issues import summary
 from errata.protocol.settle import change_of
 from errata.usecases import change_issues, rights
 from functions.dashboard.render import page
@@ -66,7 +66,7 @@ def show(ctx: RequestContext) -> PageResponse:
         ctx.now_ms,
         ctx=ctx,
         bulk=bulk,
-        told=told(bulk),
+        summary=summary(bulk),
         back=_back(ctx),
         count=0,
     )
@@ -108,7 +108,7 @@ def _ask(ctx: RequestContext, chosen: list[str], *, everything: bool) -> PageRes
         ctx.now_ms,
         ctx=ctx,
         bulk=None,
-        told="",
+        summary="",
         back=_back(ctx),
         count=0 if everything else len(set(chosen)),
         chosen=[] if everything else sorted(set(chosen)),

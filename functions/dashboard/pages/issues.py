@@ -7,7 +7,7 @@ from typing import Any
 from errata.errors import InvalidQueryError, NotFoundError
 from errata.models.project import Project, live_dsns
 from errata.models.views import Scope
-from errata.protocol.change_issues import told
+from errata.protocol.change_issues import summary
 from errata.protocol.issues import SORTS, IssueQuery, read_query, translated
 from errata.protocol.query import TEXT, Term, parse_terms
 from errata.protocol.views import scope_of, with_scope
@@ -190,7 +190,7 @@ def _changed(ctx: RequestContext) -> dict[str, Any] | None:
         bulk = change_issues.find(ctx.visible, change_id)
     except NotFoundError:
         return None
-    return {"bulk": bulk, "told": told(bulk)}
+    return {"bulk": bulk, "summary": summary(bulk)}
 
 
 def _refresh_s(query: IssueQuery, *, empty: bool) -> int:

@@ -60,16 +60,16 @@ class AlertRule:
     """Which alerts go to which channels. An empty filter lets every event pass.
 
     Attributes:
-        kinds: which of `KINDS` are told.
+        kinds: which of `KINDS` people are notified of.
         channels: ids of channels.
         level: this level or worse.
         release: a release; `*` stands for any text.
         tag: `key=value`.
         cooldown_s: at most one message per issue in this time, in seconds. 0: no limit.
-        muted_until: nothing is told before this time, in milliseconds since the epoch.
+        muted_until: no message is sent before this time, in milliseconds since the epoch.
         events, minutes: for `EVENTS`: so many events within so many minutes.
         users: for `USERS`: so many affected users.
-        quiet: the quiet hours. What happens then is told later (`errata.models.quiet`).
+        quiet: the quiet hours. Messages about it are sent later (`errata.models.quiet`).
     """
 
     id: str
@@ -93,7 +93,7 @@ class AlertRule:
         return str(self.users) if kind == USERS else ""
 
     def cooldown_of(self, kind: str) -> int:
-        """Return the cooldown in seconds. At least the window, so that one peak is told once."""
+        """Return the cooldown in seconds. At least the window, so that a peak gives one message."""
         return max(self.cooldown_s, self.minutes * 60 if kind == EVENTS else 0)
 
     @property

@@ -104,7 +104,7 @@ class Issue:
         position: up to where in the stream the issue has counted its events.
         tallies: how many of the events are tallies, which are counted and not kept in full.
         last_kept: the newest event that is kept in full, if tallies are newer. Else "".
-        notified_at: when alert rules with a cooldown last told of the issue, by the rule's id.
+        notified_at: when alert rules with a cooldown last sent a message, by the rule's id.
     """
 
     id: str

@@ -60,7 +60,7 @@ class Reach:
     """How a member wants to be told of alerts. By default at once, by mail.
 
     Attributes:
-        quiet: the quiet hours, such as `22:00-07:00`. What happens then is told later.
+        quiet: the quiet hours, such as `22:00-07:00`. Messages about it are sent later.
         kind: the kind of their own channel (`errata.protocol.channels`). "" for mail.
         hint: the part of its address that is shown.
         since: when this was set, in milliseconds since the epoch.

@@ -31,7 +31,7 @@ class Brought:
         seen_ms = max(_HOUR_MS, self.release.last_seen - self.release.first_seen)
         return self.release.events * _HOUR_MS / seen_ms
 
-    def told(self, now_ms: int) -> str:
+    def summary(self, now_ms: int) -> str:
         """Return the numbers of its issues and events in words."""
         new = "no new issues" if not self.opened else _plural(self.opened, "new issue")
         back = f", {self.regressed:,} regressed" if self.regressed else ""
@@ -54,12 +54,12 @@ def compared(this: Brought, before: Brought | None, now_ms: int) -> ReleaseVerdi
     It is worse with more new and regressed issues, or at least twice the events in an hour. It is
     better with fewer issues, and not more events in an hour.
     """
-    detail = f"{_name(this)}: {this.told(now_ms)}."
+    detail = f"{_name(this)}: {this.summary(now_ms)}."
     if before is None:
         return ReleaseVerdict(
             FIRST, "The first release: there is no earlier one to compare it with", detail
         )
-    detail += f" {_name(before)}: {before.told(now_ms)}."
+    detail += f" {_name(before)}: {before.summary(now_ms)}."
     factor = this.an_hour / before.an_hour if before.an_hour else 0.0
     more = this.opened + this.regressed - before.opened - before.regressed
     busier = factor >= _WORSE_FACTOR and this.release.events >= _FEW

@@ -112,14 +112,14 @@ class Delivery:
         over: there are no more attempts.
         role: what flood control has decided: `ADMITTED`, `LEADS`, or "" if it was not asked.
         group: for a leader, the group of the messages that are held for it.
-        told: hashes of the mail addresses that have accepted or refused the message for good.
+        mailed: hashes of the mail addresses that have accepted or refused the message for good.
     """
 
     attempts: int = 0
     due_at: int = 0
     over: bool = False
     role: str = ""
-    told: tuple[str, ...] = ()
+    mailed: tuple[str, ...] = ()
     group: str = ""
 
 

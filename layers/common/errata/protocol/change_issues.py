@@ -12,7 +12,7 @@ from errata.models.issue_change import (
 )
 
 
-def told(bulk: BulkChange) -> str:
+def summary(bulk: BulkChange) -> str:
     """Return what a bulk change has done so far, such as `37 issues resolved. 1 is gone.`"""
     counts, undone = bulk.counts, bulk.change.kind == UNDO
     changed = counts.get(CHANGED, 0)

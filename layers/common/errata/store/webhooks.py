@@ -235,10 +235,10 @@ def find_delivery(of: Message) -> Delivery:
     if "Item" not in response:
         return Delivery()
     item = read_all(response["Item"])
-    told = tuple(filter(None, item.get("told", "").split(",")))
+    mailed = tuple(filter(None, item.get("told", "").split(",")))
     role = item.get("role", "")
     group = item.get("group", "")
-    return Delivery(item["attempts"], item.get("due_at", 0), item["over"] == 1, role, told, group)
+    return Delivery(item["attempts"], item.get("due_at", 0), item["over"] == 1, role, mailed, group)
 
 
 def record(attempt: Attempt, delivery: Delivery, now_s: int) -> None:
@@ -272,7 +272,7 @@ def delivery_action(of: Message, delivery: Delivery, now_s: int) -> Any:
         "over": int(delivery.over),
         "role": delivery.role or None,
         "group": delivery.group or None,
-        "told": ",".join(delivery.told) or None,
+        "told": ",".join(delivery.mailed) or None,
         "ttl": now_s + DELIVERY_KEPT_S,
     }
     item = {**_delivery_key(of), **write_all(values)}

@@ -82,8 +82,8 @@ def add(project_id: str, rule: AlertRule, targets: Iterable[AlertTarget]) -> Ale
     projects.find_to_change(project_id)
     setup = find_setup(project_id)
     _check_number(setup.rules)
-    told = _told(project_id, rule, targets, setup)
-    added = replace(rule, id=secrets.token_hex(4), channels=told)
+    channel_ids = _channel_ids(project_id, rule, targets, setup)
+    added = replace(rule, id=secrets.token_hex(4), channels=channel_ids)
 
     def append(rules: list[AlertRule]) -> list[AlertRule]:
         _check_number(rules)
@@ -108,17 +108,17 @@ def change(
     projects.find_to_change(project_id)
     setup = find_setup(project_id)
     named(project_id, setup.rules, rule_id)
-    told = _told(project_id, rule, targets, setup)
+    channel_ids = _channel_ids(project_id, rule, targets, setup)
 
     def changed(rules: list[AlertRule]) -> list[AlertRule]:
         was = named(project_id, rules, rule_id)
-        now = replace(rule, id=rule_id, channels=told, muted_until=was.muted_until)
+        now = replace(rule, id=rule_id, channels=channel_ids, muted_until=was.muted_until)
         return [now if each.id == rule_id else each for each in rules]
 
     return named(project_id, _change(project_id, changed), rule_id)
 
 
-def _told(
+def _channel_ids(
     project_id: str, rule: AlertRule, targets: Iterable[AlertTarget], setup: Setup
 ) -> tuple[str, ...]:
     """Check a rule, and return the ids of its channels, which are created if needed."""
@@ -272,11 +272,11 @@ def test(project_id: str, name: str) -> list[str]:
     """
     setup = find_setup(project_id)
     rule = next((each for each in setup.rules if each.id == name), None)
-    told = rule.channels if rule else (channels.find(project_id, name).id,)
+    targets = rule.channels if rule else (channels.find(project_id, name).id,)
     body = json.dumps({"at": now_ms()})
     messages = [
         Message(f"msg_{secrets.token_hex(16)}", project_id, each, f"{PREFIX}{TESTED}", body)
-        for each in told
+        for each in targets
     ]
     webhooks.enqueue(messages)
     return [each.id for each in messages]

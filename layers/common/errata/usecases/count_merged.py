@@ -107,7 +107,7 @@ def as_one(
 
     A head has the sum and the events of its members. Members themselves have no change.
     """
-    before, told = dict(rows.issues), []
+    before, reported = dict(rows.issues), []
     events = {issue_id: [each.event for each in found] for issue_id, found in fresh.items()}
     after = rows.issues | {each.issue.id: each.issue for each in changes}
     for change in changes:
@@ -118,8 +118,8 @@ def as_one(
             before[issue.id] = whole(rows.issues[issue.id], group.members)
             events[issue.id] = group.events
             change = replace(change, issue=whole(issue, members_of(issue, after)))
-        told.append(change)
-    return before, events, told
+        reported.append(change)
+    return before, events, reported
 
 
 def _head_of(issue: Issue | None, before: Closed | None) -> str:

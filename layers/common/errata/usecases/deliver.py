@@ -88,7 +88,7 @@ def deliver(message: Message) -> int | None:
         attempts=delivery.attempts + (not made.unfinished),
         due_at=at_ms + (made.pause_s or 0) * 1000,
         over=made.pause_s is None,
-        told=made.told,
+        mailed=made.mailed,
     )
     webhooks.record(made.attempt, state, at_ms // 1000)
     if webhook.kind == WEBHOOK:
@@ -144,10 +144,10 @@ def _has_turn(delivery: Delivery) -> bool:
     """Return whether flood control lets a message be sent now, alone or as a leader.
 
     An admitted message that comes too late must be admitted again: if a dispatcher was killed,
-    SQS delivers all its messages again at the same time. If some people were told, the others are
-    told, too.
+    SQS delivers all its messages again at the same time. If some people were mailed, the others
+    are mailed, too.
     """
-    if delivery.told:
+    if delivery.mailed:
         return True
     late = now_ms() - delivery.due_at > _LATE_MS and not delivery.attempts
     return bool(delivery.role) and not (delivery.role == ADMITTED and late)
@@ -171,19 +171,19 @@ def _not_yet(message: Message) -> int | None:
 class _Made(NamedTuple):
     """An attempt that was made, and what comes next.
 
-    `pause_s`: the seconds until the next attempt, None if there is none. `told`: hashes of the mail
-    addresses that have got the message. `unfinished`: others get it next, in the same attempt.
+    `pause_s`: the seconds until the next attempt, None if there is none. `mailed`: hashes of the
+    mail addresses that have got the message. `unfinished`: others get it next, in the same attempt.
     """
 
     attempt: Attempt
     pause_s: int | None
-    told: tuple[str, ...]
+    mailed: tuple[str, ...]
     unfinished: bool = False
 
 
 def _attempt(message: Message, webhook: Webhook, alert: Alert | None, delivery: Delivery) -> _Made:
     """Send a message once."""
-    number, told = delivery.attempts + 1, delivery.told
+    number, mailed = delivery.attempts + 1, delivery.mailed
     at_ms = now_ms()
     started = time.monotonic()
     response: PostResponse | None = None
@@ -191,8 +191,8 @@ def _attempt(message: Message, webhook: Webhook, alert: Alert | None, delivery: 
     permanent = unfinished = False
     try:
         if alert:
-            sent = send_alert.send(message, webhook, alert, told)
-            response, error, told = sent.response, sent.error, sent.told
+            sent = send_alert.send(message, webhook, alert, mailed)
+            response, error, mailed = sent.response, sent.error, sent.mailed
             permanent, unfinished = sent.permanent, sent.unfinished
         else:
             response = _send(message, webhook, at_ms)
@@ -212,12 +212,12 @@ def _attempt(message: Message, webhook: Webhook, alert: Alert | None, delivery: 
     issues = alert.total if alert else 1
     attempt = Attempt(new_event_id(at_ms), message, number, status, duration_ms, error, issues)
     if unfinished:
-        return _Made(attempt, _SOON_S, told, unfinished=True)
+        return _Made(attempt, _SOON_S, mailed, unfinished=True)
     retried = not permanent and (status is None or status == 429 or status >= 500)
     if not retried or number > len(PAUSES):
-        return _Made(attempt, None, told)
+        return _Made(attempt, None, mailed)
     asked = _seconds(response.retry_after, at_ms) if response and response.retry_after else 0
-    return _Made(attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S)), told)
+    return _Made(attempt, max(PAUSES[number - 1], min(asked, MAX_RETRY_AFTER_S)), mailed)
 
 
 def _send(message: Message, webhook: Webhook, at_ms: int) -> PostResponse:

@@ -267,8 +267,8 @@ def _tell(
     under the same ids. In the other order they would be lost
     (docs/decisions/0009-webhook-messages.md).
     """
-    before, events, told = as_one(rows, fresh, changes, merged)
-    found = list(occasions(before, events, told, rows.watermark.thresholds))
+    before, events, reported = as_one(rows, fresh, changes, merged)
+    found = list(occasions(before, events, reported, rows.watermark.thresholds))
     if found:
         from errata.usecases import notify  # most batches have only events of known issues
 

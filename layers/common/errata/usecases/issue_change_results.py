@@ -21,7 +21,7 @@ from errata.models.issue_change import (
 )
 from errata.models.settled import EVENTS, RISING, USERS, how
 from errata.protocol import settle
-from errata.protocol.change_issues import told
+from errata.protocol.change_issues import summary
 from errata.protocol.issues import read_query
 from errata.usecases import (
     assignees,
@@ -231,10 +231,10 @@ def _change_one(work: Work, name: str, wanted: Change) -> Result:
         issues.delete(work.visible, found.id, work.by)
         return Result({"id": found.id, "deleted": True})
     issue = issues.change(work.visible, found.id, wanted, work.by)
-    said = f"{issue.status} {how(issue)}".rstrip()
+    done = f"{issue.status} {how(issue)}".rstrip()
     if wanted.kind == ASSIGN:
-        said = f"assigned to {assignees.called(work.visible, issue.assignee) or 'nobody'}"
-    return Result(to_json(issue, work.project), {"told": said})
+        done = f"assigned to {assignees.called(work.visible, issue.assignee) or 'nobody'}"
+    return Result(to_json(issue, work.project), {"told": done})
 
 
 def _advanced(work: Work, bulk: BulkChange, seconds: float) -> Result:
@@ -249,7 +249,7 @@ def _advanced(work: Work, bulk: BulkChange, seconds: float) -> Result:
             **counts,
             "can_be_undone": bulk.can_be_undone,
         },
-        {"finished": bulk.finished, "told": told(bulk), "issues": sum(bulk.counts.values())},
+        {"finished": bulk.finished, "told": summary(bulk), "issues": sum(bulk.counts.values())},
     )
 
 

@@ -105,7 +105,7 @@ def show(work: Work, *, issue: str) -> Result:
             "not_all_searched": cut,
         },
         {
-            "assigned_to": told_assigned(assigned.get(found.assignee)),
+            "assigned_to": assignee_text(assigned.get(found.assignee)),
             "merged": [_name(project, each) for each in merged.members(visible, found)],
             "servers": found.servers,
             "users": _users(found, counted, visible.now_ms, newest.more),
@@ -228,7 +228,7 @@ def activity_to_json(each: Activity) -> dict[str, Any]:
     }
 
 
-def told_assigned(assigned: Assigned | None) -> str:
+def assignee_text(assigned: Assigned | None) -> str:
     """Return who an assignee is, in words; "" for nobody."""
     if assigned is None:
         return ""

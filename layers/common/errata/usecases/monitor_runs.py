@@ -23,7 +23,7 @@ _MINUTE_MS = 60_000
 EARLY_MS = 15_000
 # How long a check-in may be on its way to the worker.
 GRACE_MS = 10_000
-# After a pause of Errata, only so many missed runs are told one by one: the last ones.
+# After a pause of Errata, only so many missed runs become events one by one: the last ones.
 _MOST_AT_ONCE = KEPT_RUNS
 # The most times of a schedule that are computed in a row. For a crontab, these take 60 ms.
 _MOST_STEPS = 1_000
@@ -281,7 +281,7 @@ def _with(monitor: Monitor, gone: Iterable[Run], new: Iterable[Run]) -> Monitor:
         if run.failed:
             bad, good = bad + 1, 0
             streak.append(run)
-            # Without a new run, the thresholds of that time have decided what was told.
+            # Without a new run, the thresholds of that time have decided which runs were reported.
             if bad >= usual.failure_threshold and any(each.id in added for each in streak):
                 owed.update(each.id for each in streak if not each.event)
         else:

@@ -146,7 +146,7 @@ def assigned(pk: str, project_id: str, issue: Issue, called: str) -> None:
         settings().mail_identity
         and issue.assignee
         and email_of(issue.assignee) != issue.assigned_by
-        and not _told_to_members(messages, kind)
+        and not _reaches_all_members(messages, kind)
     ):
         about = {"partition": pk, "issue": issue.id, "event": "", "at": now_ms()}
         about |= {"to": issue.assignee, "by": issue.assigned_by, "assigned_at": issue.assigned_at}
@@ -175,7 +175,7 @@ def mentioned(
         said = {"by": by, "whom": ", ".join(whom)}
         occasion = f"{issue_id} {comment}"
         messages = _by_rules(pk, receivers, MENTIONED, issue_id, occasion, said)
-    if settings().mail_identity and not _told_to_members(messages, kind):
+    if settings().mail_identity and not _reaches_all_members(messages, kind):
         for email in whom:
             about = {"partition": pk, "issue": issue_id, "event": "", "at": now_ms()}
             about |= {"to": of_member(email), "by": by}
@@ -190,7 +190,7 @@ def _by_rules(
 ) -> list[Message]:
     """Return the messages to channels about what a person has done, one for each channel.
 
-    Filters look at the newest event of the issue. There is no cooldown: each action is told.
+    Filters look at the newest event of the issue. There is no cooldown: each action is notified.
     """
     at_ms = now_ms()
     rules = [each for each in to.rules if kind in each.kinds and to.listening(each, at_ms)]
@@ -209,7 +209,7 @@ def _by_rules(
     return list(messages.values())
 
 
-def _told_to_members(messages: Iterable[Message], kind: str) -> bool:
+def _reaches_all_members(messages: Iterable[Message], kind: str) -> bool:
     """Return whether a rule tells all members anyway, and not only after its quiet hours."""
     found = (each for each in messages if (each.webhook_id, each.event) == (MEMBERS, kind))
     at_ms = now_ms()
@@ -221,8 +221,8 @@ def _look_up(project_id: str) -> Receivers | None:
     found, rules, _ = alerts.find_receivers(project_id)
     rules = in_force(project_id, rules)
     receiving = [each for each in found if each.kind == WEBHOOK]
-    told = {channel for rule in rules for channel in rule.channels}
-    pagers = {each.id for each in found if each.kind in _PAGERS and each.id in told}
+    used = {channel for rule in rules for channel in rule.channels}
+    pagers = {each.id for each in found if each.kind in _PAGERS and each.id in used}
     muted = {each.id: each.muted_until for each in found if each.muted_until}
     project = projects.find_project(project_id) if receiving or rules else None
     if project is None:

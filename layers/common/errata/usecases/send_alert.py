@@ -63,7 +63,7 @@ _addresses = TTLCache[str](max_entries=1_000)
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The result of sending. `told` has hashes of mail addresses that get no second mail.
+    """The result of sending. `mailed` has hashes of mail addresses that get no second mail.
 
     `permanent`: another attempt would fail, too. `unfinished`: there are more recipients, who get
     the mail next.
@@ -71,7 +71,7 @@ class SendResult:
 
     response: PostResponse | None
     error: str = ""
-    told: tuple[str, ...] = ()
+    mailed: tuple[str, ...] = ()
     permanent: bool = False
     unfinished: bool = False
 
@@ -208,7 +208,7 @@ def _test(project: Project, root: str) -> News:
 # ------------------------------------------------------------------ sending
 
 
-def send(message: Message, channel: Webhook, alert: Alert, told: tuple[str, ...]) -> SendResult:
+def send(message: Message, channel: Webhook, alert: Alert, mailed: tuple[str, ...]) -> SendResult:
     """Make one attempt to send an alert.
 
     Raises:
@@ -230,8 +230,8 @@ def send(message: Message, channel: Webhook, alert: Alert, told: tuple[str, ...]
         if not sent.permanent:
             return sent
         complaint = f"{CHANNELS[own.kind].label}: {sent.error}. Mailed instead."[:300]
-        return replace(_mail(outgoing, to, seeing, told), error=complaint)
-    return _mail(outgoing, to, seeing, told)
+        return replace(_mail(outgoing, to, seeing, mailed), error=complaint)
+    return _mail(outgoing, to, seeing, mailed)
 
 
 def _to_own(email: str, own: Reach, alert: Alert) -> SendResult:
@@ -290,13 +290,13 @@ def _address(channel: Webhook) -> str:
 
 
 def _mail(
-    outgoing: Mail, recipients: Sequence[str], seeing: Collection[str], told: tuple[str, ...]
+    outgoing: Mail, recipients: Sequence[str], seeing: Collection[str], mailed: tuple[str, ...]
 ) -> SendResult:
     """Mail each recipient who has not got this mail before. `seeing` has addresses of members.
 
     Others must have confirmed their address, so that nobody can make Errata mail a stranger.
     """
-    accepted = set(told)
+    accepted = set(mailed)
     refused: list[str] = []
     again = False
     left = [each for each in recipients if reach.hashed(each) not in accepted]

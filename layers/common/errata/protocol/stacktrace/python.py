@@ -47,7 +47,7 @@ class _Exception:
     """An exception in the text. A group has a chain of exceptions for each member."""
 
     title: str = ""
-    told_before: str = ""
+    lambda_title: str = ""
     relation: str = ""
     places: list[tuple[re.Match[str], list[str]]] = field(default_factory=list)
     indent: int = 0  # of the last frame that was read
@@ -73,7 +73,7 @@ def read(lines: list[str]) -> list[Draft]:
             if not chain or chain[-1].title or chain[-1].places:
                 chain.append(_Exception())
             if before.startswith(_LAMBDA):
-                chain[-1].told_before = before.removeprefix(_LAMBDA).strip()
+                chain[-1].lambda_title = before.removeprefix(_LAMBDA).strip()
         elif text and not text.startswith(_REPEATED):
             _read_line(chain, body, text)
         before = text
@@ -145,7 +145,7 @@ def _in_order(chain: list[_Exception], relation: str) -> list[Draft]:
     for position, each in enumerate(reversed(chain)):
         frames = [_frame(match, code) for match, code in reversed(each.places)]
         leads = each.relation if position else relation
-        drafts.append(Draft(each.told_before or each.title, leads, frames))
+        drafts.append(Draft(each.lambda_title or each.title, leads, frames))
         for member in each.members:
             drafts += _in_order(member, "including")
     return drafts
