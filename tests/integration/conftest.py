@@ -20,7 +20,7 @@ _projects = count(100)
 
 @pytest.fixture
 def pk() -> str:
-    """The partition of the issues of a project that no other test uses."""
+    """Return the partition of the issues of a project that no other test uses."""
     return issues_partition(str(next(_projects)), 0)
 
 

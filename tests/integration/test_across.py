@@ -62,7 +62,7 @@ class Shop:
         raise AssertionError("the pages do not end")
 
     def found(self, text: str = "", **more: Any) -> list[tuple[str, str]]:
-        """The issues of all pages; none comes twice."""
+        """Return the issues of all pages. Fail if one comes twice."""
         found = [
             (project.id, each.id)
             for page in self.pages(text, **more)
@@ -138,7 +138,7 @@ QUERIES: dict[str, Callable[[Issue], bool]] = {
 
 
 def is_sorted(shop: Shop, found: list[tuple[str, str]], sort: str) -> bool:
-    """Whether issues descend, but for numbers that differ by less than 5 %."""
+    """Return whether issues descend, except for numbers that differ by less than 5 %."""
     values = [sort_key(shop.issues[each], sort)[0] for each in found]
     limits = [value * 1.05 if sort in ("count", "users") else value for value in values]
     return all(after <= before for before, after in zip(limits, values[1:], strict=False))
@@ -161,7 +161,7 @@ def test_every_query_finds_the_issues_of_all_projects_in_one_order(
         assert is_sorted(shop, found, sort), text
 
 
-def test_a_page_that_has_cost_enough_goes_on_from_there(
+def test_a_page_that_ends_at_its_budget_is_continued_by_the_next_one(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(across, "_ENOUGH_UNITS", 0)
@@ -185,7 +185,7 @@ def test_a_page_that_has_cost_enough_goes_on_from_there(
         assert shop.found("environment:rare", sort=sort) == [(shop.projects[0].id, rare.id)]
 
 
-def test_many_projects_are_one_list_and_too_many_come_in_parts(
+def test_many_projects_are_one_list_and_too_many_are_listed_in_parts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     most = 30
@@ -212,7 +212,7 @@ def test_many_projects_are_one_list_and_too_many_come_in_parts(
     assert len(shop.found("boom")) == 2 * len(shop.projects)
 
 
-def test_a_cursor_has_two_kilobytes_at_most() -> None:
+def test_a_cursor_of_the_most_projects_stays_short() -> None:
     numbers = {10**9 + n * 70_000: 10**10 for n in range(MAX_PROJECTS)}
     start = AcrossStart("9" * 18, "9" * 18, True, 10**15 - 1, True, "9" * 18, "f" * 32, numbers)
     cursor = to_cursor("first_seen", start)
@@ -226,7 +226,7 @@ def names(page: AcrossPage) -> list[tuple[str, str]]:
     return [(project.id, each.id) for project, each in page.found]
 
 
-def test_only_what_somebody_sees_is_found(shop: Shop) -> None:
+def test_only_issues_of_visible_projects_are_found(shop: Shop) -> None:
     _, small, *_ = shop.projects
     mine = {name for name in shop.issues if name[0] == small.id}
     page = shop.page("", lambda each: each.id == small.id)
@@ -252,7 +252,7 @@ def test_deleted_and_cleared_projects_show_nothing(shop: Shop) -> None:
     assert not {each for each, _ in names(shop.page("", cursor=cursor))} & {busy.id, small.id}
 
 
-def test_issues_of_the_first_release_come_last() -> None:
+def test_issues_of_release_0_1_0_are_all_found() -> None:
     shop = new_shop(2)
     for n, project in enumerate(shop.projects):
         pk = issues_partition(project.id, 0)
@@ -299,6 +299,6 @@ def test_an_issue_that_moves_while_a_page_is_read_is_on_it_once(
         to_cursor("last_seen", AcrossStart(numbers=dict.fromkeys(range(201), 1))),
     ],
 )
-def test_a_cursor_from_elsewhere_is_refused(sort: str, cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(sort: str, cursor: str) -> None:
     with pytest.raises(InvalidInputError):
         across.search("default", lambda _: True, read_query("", sort, cursor), NOW_MS)

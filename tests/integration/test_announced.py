@@ -32,14 +32,14 @@ def find(shop: Shop, name: str) -> KnownRelease:
     return found
 
 
-def test_a_release_is_in_the_order_from_when_it_was_announced(shop: Shop) -> None:
+def test_a_release_is_ordered_by_the_time_of_its_announcement(shop: Shop) -> None:
     known, new = announced.announce(seen(shop), SHA)
     assert (new, known.release, known.created_at) == (True, None, shop.clock.ms)
     shop.clock.advance(HOUR_MS // 1000)
     shop.send(OTHER_SHA)
     shop.clock.advance(HOUR_MS // 1000)
     shop.settle(Change(RESOLVE, OTHER_SHA))
-    # Its first event comes last, and it is an older release all the same.
+    # Its first event comes last, but it is an older release.
     assert shop.send(SHA).status == "resolved"
     (release,) = (each for each in issues.list_releases(seen(shop)) if each.release == SHA)
     assert (release.since, release.first_seen) == (known.created_at, shop.clock.ms)
@@ -49,7 +49,7 @@ def test_a_release_is_in_the_order_from_when_it_was_announced(shop: Shop) -> Non
 
 
 @pytest.mark.parametrize("first", ["events", "release"])
-def test_a_release_is_compared_by_when_it_was_released(shop: Shop, first: str) -> None:
+def test_a_release_is_ordered_by_the_time_when_it_was_released(shop: Shop, first: str) -> None:
     released = shop.clock.ms - DAY_MS
     if first == "events":
         shop.send(SHA)
@@ -62,7 +62,7 @@ def test_a_release_is_compared_by_when_it_was_released(shop: Shop, first: str) -
     assert find(shop, SHA).released_at == released
 
 
-def test_a_deploy_that_is_told_twice_is_one(shop: Shop) -> None:
+def test_a_deploy_that_is_reported_twice_is_one_and_the_newest_twenty_are_kept(shop: Shop) -> None:
     announced.announce(seen(shop), "1.0")
     deploy = announced.deploy("production", "blue", "https://ci.example.com/7", 1000, 2000)
     for _ in range(2):
@@ -76,7 +76,7 @@ def test_a_deploy_that_is_told_twice_is_one(shop: Shop) -> None:
     assert found.deploys[-1].finished_at == 3024
 
 
-def test_events_that_digest_counts_meanwhile_are_not_lost(shop: Shop) -> None:
+def test_events_that_are_counted_during_a_change_are_not_lost(shop: Shop) -> None:
     batch = [shop.record("1.0")]
 
     def while_digest_counts(call: Call) -> Any:
@@ -94,7 +94,7 @@ def test_events_that_digest_counts_meanwhile_are_not_lost(shop: Shop) -> None:
     assert (release.events, release.since) == (1, at)
 
 
-def test_a_kill_leaves_all_or_nothing(shop: Shop) -> None:
+def test_an_interrupted_announcement_is_stored_whole_or_not_at_all(shop: Shop) -> None:
     """Killed after its first call, nothing is announced; after the second and last one, all is."""
     for call in (1, 2):
         visible = seen(shop)
@@ -119,7 +119,7 @@ def test_the_list_has_releases_of_events_and_announced_ones(shop: Shop) -> None:
     assert announced.list_known(seen(shop), "g").found == []
 
 
-def test_what_is_refused(shop: Shop) -> None:
+def test_invalid_names_unknown_releases_and_invalid_deploys_are_refused(shop: Shop) -> None:
     for name in ("", "a\nb", "a" * 201):
         with pytest.raises(InvalidInputError):
             announced.announce(seen(shop), name)

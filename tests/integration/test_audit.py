@@ -1,4 +1,4 @@
-"""The audit log: every change of a person is in it, even one that was cut off."""
+"""The audit log: every change by a person is in it, even an interrupted one."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -45,15 +45,15 @@ def entries(organization_id: str = "default") -> list[AuditEntry]:
     return found
 
 
-def said(organization_id: str = "default") -> list[str]:
-    """What the log says, oldest first."""
+def lines(organization_id: str = "default") -> list[str]:
+    """Return the lines of the log, oldest first."""
     return [
         f"{each.action}: {each.details}" if each.details else each.action
         for each in reversed(entries(organization_id))
     ]
 
 
-def test_changes_of_a_project(busy: Project) -> None:
+def test_every_change_of_a_project_is_in_the_log(busy: Project) -> None:
     record, key, _ = usage_keys.create_key(GATEWAY, busy.id, "ci")
     usage_keys.create_key(GATEWAY, busy.id, "page", public=True)
     usage_keys.revoke_key(busy.id, record.id)
@@ -66,7 +66,7 @@ def test_changes_of_a_project(busy: Project) -> None:
     webhooks.remove(busy.id, hook.id)
     clear_project.clear(busy.id)
     delete_project.delete_project(busy.id, GATEWAY)
-    assert said() == [
+    assert lines() == [
         "key created: label ci",
         "key created: label page, public for a DSN",
         f"key revoked: key id {record.id}",
@@ -88,7 +88,7 @@ def test_changes_of_a_project(busy: Project) -> None:
         assert hush not in str(account.rows()["PROJECTS_TABLE"]).replace(HOOK, "")
 
 
-def test_changes_of_an_organization() -> None:
+def test_every_change_of_an_organization_is_in_its_log() -> None:
     acme = organizations.create("acme").id
     organizations.change(acme, ("192.0.2.0/24",), 1000)
     organizations.change(acme, (), "none")
@@ -104,7 +104,7 @@ def test_changes_of_an_organization() -> None:
     usage_keys.create_project(GATEWAY, "shop", acme)
     members.set_project_teams("1", [team])
     members.delete_team(acme, team)
-    assert said(acme) == [
+    assert lines(acme) == [
         "organization created: name acme",
         "organization changed: allowlist 192.0.2.0/24, monthly quota 1000",
         "organization changed: allowlist none, monthly quota none",
@@ -121,10 +121,10 @@ def test_changes_of_an_organization() -> None:
         f"project's teams changed: teams {team}",
         f"team deleted: team id {team}",
     ]
-    assert said() == []
+    assert lines() == []
 
 
-def test_a_deleted_issue_and_an_adopted_project(busy: Project) -> None:
+def test_deleting_an_issue_and_adopting_a_project_are_in_the_log(busy: Project) -> None:
     ingest(busy)
     assert stream.deliver(stream.records()) == []
     (issue,) = issues.list_issues(visible_in(busy.id))
@@ -132,17 +132,17 @@ def test_a_deleted_issue_and_an_adopted_project(busy: Project) -> None:
     created = unclaimed.create("script", "", "key", None, now_ms())
     assert created
     unclaimed.adopt(created.project.id, "default")
-    assert said() == [f"issue deleted: issue id {issue.id}", "project adopted"]
+    assert lines() == [f"issue deleted: issue id {issue.id}", "project adopted"]
     assert [each.project_id for each in entries()] == [created.project.id, busy.id]
 
 
-def test_what_errata_does_by_itself_is_no_change_of_a_person(busy: Project) -> None:
+def test_changes_without_an_actor_are_not_in_the_log(busy: Project) -> None:
     with audit.acting(None):
         clear_project.clear(busy.id)
         members.create_team("default", "web")
     assert entries() == []
     clear_project.clear(busy.id)
-    assert said() == ["project cleared"]
+    assert lines() == ["project cleared"]
 
 
 def test_changes_of_unclaimed_projects_are_in_no_log() -> None:
@@ -171,14 +171,14 @@ def test_a_refused_change_is_not_in_the_log(busy: Project, change: str) -> None:
     assert entries() == []
 
 
-def test_a_change_that_failed_may_have_taken_effect(busy: Project) -> None:
+def test_a_failed_change_is_in_the_log_as_not_finished(busy: Project) -> None:
     with refusing("DeleteItem", "InternalServerError"), pytest.raises(StoreError):
         webhooks.remove(busy.id, webhooks.add(busy.id, HOOK)[0].id)
     removal, addition = entries()
     assert (removal.finished, addition.finished) == (False, True)
 
 
-def test_without_the_log_nothing_is_changed(busy: Project) -> None:
+def test_a_change_that_cannot_be_logged_is_not_made(busy: Project) -> None:
     before = projects_store.list_keys(busy.id)
     with refusing("PutItem", "InternalServerError"), pytest.raises(StoreError):
         usage_keys.create_key(GATEWAY, busy.id, "ci")
@@ -193,7 +193,7 @@ CUT_OFF: dict[str, Callable[[Project], object]] = {
 
 
 @pytest.mark.parametrize("change", CUT_OFF)
-def test_a_change_that_is_cut_off_is_in_the_log(change: str) -> None:
+def test_an_interrupted_change_that_took_effect_is_in_the_log(change: str) -> None:
     number = 0
     while True:
         number += 1
@@ -211,14 +211,14 @@ def test_a_change_that_is_cut_off_is_in_the_log(change: str) -> None:
     assert number > 4
 
 
-def test_an_organization_whose_creation_is_cut_off_has_an_entry() -> None:
+def test_an_organization_whose_creation_was_interrupted_has_an_entry() -> None:
     number = 0
     while True:
         number += 1
         with calls.cut_off(number) as outcome, suppress(calls.Killed):
             organizations.create("acme")
         made = [each.id for each in organizations.list_organizations() if each.id != "default"]
-        assert all(said(each) == ["organization created: name acme"] for each in made)
+        assert all(lines(each) == ["organization created: name acme"] for each in made)
         if not outcome.struck:
             break
     assert number > 3
@@ -240,7 +240,7 @@ def test_a_long_entry_is_cut() -> None:
     assert entry.details.startswith("allowlist 192.0.2.0/32 192.0.2.1/32 ")
 
 
-def test_the_log_has_pages() -> None:
+def test_the_log_is_read_in_pages() -> None:
     for number in range(7):
         members.create_team("default", f"team {number}")
     pages, before = [], ""

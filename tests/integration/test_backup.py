@@ -1,4 +1,4 @@
-"""`errata backup`: what is in a backup, where it may be, and how an interrupted one goes on."""
+"""`errata backup`: what is in a backup, where it may be, and how it is continued."""
 
 import gzip
 import json
@@ -41,7 +41,9 @@ __all__ = ["deployed", "place", "small"]
 # ------------------------------------------------------------------ what is in it
 
 
-def test_nothing_fleeting_or_secret_is_in_a_backup(deployed: Deployed, place: str) -> None:
+def test_temporary_rows_expired_rows_and_keys_are_not_in_a_backup(
+    deployed: Deployed, place: str
+) -> None:
     shop = shop_with_events()
     for name in ("session", "bucket", "created"):
         clients.dynamodb().put_item(
@@ -93,16 +95,14 @@ def text_of(place: str) -> str:
     return "".join(gzip.decompress(each.read_bytes()).decode() for each in parts_of(place))
 
 
-def test_what_hides_the_events_of_a_deleted_project_is_in_a_backup(
-    deployed: Deployed, place: str
-) -> None:
+def test_the_watermark_of_a_deleted_project_is_in_a_backup(deployed: Deployed, place: str) -> None:
     shop = shop_with_events()
     done("projects", "delete", shop.id, "--yes")
     done("backup", place)
     assert f'{{"pk":{{"S":"{shop.id}#state"}}' in text_of(place)
 
 
-def test_all_accounts_are_in_a_backup_but_those_of_identity_providers(
+def test_all_accounts_except_those_of_identity_providers_are_in_a_backup(
     deployed: Deployed, place: str
 ) -> None:
     def users(call: Call) -> Any:
@@ -128,7 +128,7 @@ def test_all_accounts_are_in_a_backup_but_those_of_identity_providers(
 
 
 @pytest.mark.parametrize("kind", ["projects", "events", "issues"])
-def test_a_recovered_table_that_is_not_there_is_named(
+def test_a_missing_recovered_table_is_named_in_the_error(
     deployed: Deployed, place: str, kind: str
 ) -> None:
     refused = failed("backup", place, f"--{kind}-table", "then")
@@ -136,7 +136,7 @@ def test_a_recovered_table_that_is_not_there_is_named(
     assert not Path(place).exists()
 
 
-def test_it_needs_little_memory_for_large_tables(
+def test_a_backup_needs_little_memory_for_large_tables(
     deployed: Deployed, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "PAGE", 100)
@@ -185,7 +185,7 @@ def test_only_the_operator_can_read_a_folder(deployed: Deployed, place: str) -> 
     assert {file.name.split("-")[0] for file in files} >= {"manifest.json", "events", "issues"}
 
 
-def test_a_bucket_is_as_good_as_a_folder(deployed: Deployed) -> None:
+def test_a_backup_in_a_bucket_can_be_restored(deployed: Deployed) -> None:
     s3 = aws("s3")
     s3.create_bucket(Bucket="safe")
     shop = shop_with_events(5)
@@ -200,7 +200,7 @@ def test_a_bucket_that_does_not_exist_is_named(deployed: Deployed) -> None:
 
 
 @pytest.mark.parametrize("there", ["S3://safe/x", "s3:/safe/x", "s3://", "gs://safe/x", "", " "])
-def test_what_is_neither_a_folder_nor_a_bucket_is_refused(
+def test_a_place_that_is_neither_a_folder_nor_a_bucket_is_refused(
     deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -223,7 +223,7 @@ def test_a_finished_backup_is_not_overwritten(deployed: Deployed, place: str) ->
 # ------------------------------------------------------------------ interrupted
 
 
-def test_an_interrupted_backup_goes_on(deployed: Deployed, tmp_path: Path) -> None:
+def test_an_interrupted_backup_is_continued(deployed: Deployed, tmp_path: Path) -> None:
     shop_with_events(8)
     done("members", "add", "default", "ada@example.com", "--role", "owner")
     whole = str(tmp_path / "whole")
@@ -243,7 +243,7 @@ def test_an_interrupted_backup_goes_on(deployed: Deployed, tmp_path: Path) -> No
     assert 15 < number < 499
 
 
-def test_a_backup_that_is_killed_while_it_writes_goes_on(
+def test_a_backup_that_is_killed_while_it_writes_is_continued(
     deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop_with_events(8)
@@ -274,7 +274,7 @@ def test_a_backup_that_is_killed_while_it_writes_goes_on(
     assert 10 < number < 99
 
 
-def test_no_number_is_given_twice_if_issues_are_opened_during_the_backup(
+def test_no_issue_number_is_given_twice_if_issues_are_opened_during_the_backup(
     deployed: Deployed, place: str
 ) -> None:
     shop = shop_with_events(3)

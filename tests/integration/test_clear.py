@@ -25,7 +25,7 @@ TIMED_OUT_S = (STREAM_KEPT_MS + 2 * CLEAR_MARGIN_MS) / 1000 + 1
 
 
 def state(project_id: str) -> dict[str, dict[str, Any]]:
-    """The rows of a project's state, by sort key."""
+    """Return the rows of a project's state, by sort key."""
     return {
         row["sk"]["S"]: row
         for row in account.rows()["EVENTS_TABLE"]
@@ -66,7 +66,9 @@ def test_the_ids_of_a_clear_are_dropped_a_day_later(cleared: Project, clock: Clo
     assert events(cleared) == stream.stored_events() == []
 
 
-def test_a_row_of_384_kb_is_one_read_unit_afterwards(busy: Project, clock: Clock) -> None:
+def test_the_row_of_a_large_clear_is_small_after_its_ids_are_dropped(
+    busy: Project, clock: Clock
+) -> None:
     also = frozenset(new_event_id(clock.ms + n % 1000) for n in range(24_000))
     through = floor_id(clock.ms)
     assert watermarks.move_watermark(busy.id, Watermark(1, through, 0, also), 0)
@@ -77,7 +79,7 @@ def test_a_row_of_384_kb_is_one_read_unit_afterwards(busy: Project, clock: Clock
     assert watermarks.find_watermark(busy.id) == Watermark(1, through)
 
 
-def test_as_many_ids_as_a_partition_accepts_in_half_a_minute_are_listed(
+def test_a_watermark_lists_as_many_ids_as_a_partition_accepts_in_half_a_minute(
     busy: Project, clock: Clock
 ) -> None:
     through = floor_id(clock.ms)
@@ -99,7 +101,7 @@ def test_a_clear_without_recent_events_needs_no_timer(busy: Project, clock: Cloc
     assert set(state(busy.id)) == {"clear"}
 
 
-def test_events_that_were_stored_after_the_clear_stay(busy: Project, clock: Clock) -> None:
+def test_events_that_were_stored_after_the_clear_are_kept(busy: Project, clock: Clock) -> None:
     # Their ids are lower than those of events that the clear hides.
     late = [stream.event(busy.id, clock.ms - before) for before in (100, 20_000)]
     hidden = [ingest(busy).json["id"] for _ in range(3)]
@@ -133,7 +135,7 @@ def test_an_event_that_was_cleared_twice_before_digest_got_it_is_not_counted(
     assert watermarks.find_watermark(busy.id).also == frozenset()
 
 
-def test_digest_deletes_legacy_errors_of_before_the_clear_only(busy: Project) -> None:
+def test_digest_deletes_only_legacy_errors_from_before_the_clear(busy: Project) -> None:
     capture(busy)
     clear(busy)
     assert capture(busy).json["id"] == 2
@@ -192,7 +194,9 @@ def test_the_ids_of_a_later_clear_have_their_own_timer(cleared: Project, clock: 
     assert events(cleared) == []
 
 
-def test_a_clear_in_between_keeps_its_ids(cleared: Project, clock: Clock) -> None:
+def test_a_clear_during_the_cleanup_of_an_earlier_one_keeps_its_ids(
+    cleared: Project, clock: Clock
+) -> None:
     clock.advance(TIMED_OUT_S)
     new: list[str] = []
 
@@ -211,7 +215,7 @@ def test_a_clear_in_between_keeps_its_ids(cleared: Project, clock: Clock) -> Non
     assert events(cleared) == []
 
 
-def test_a_run_that_is_cut_off_is_finished_by_the_next(busy: Project, clock: Clock) -> None:
+def test_an_interrupted_cleanup_is_finished_by_the_next_run(busy: Project, clock: Clock) -> None:
     kept: set[str] = set()
     listed: set[str] = set()
 
@@ -233,7 +237,7 @@ def test_a_run_that_is_cut_off_is_finished_by_the_next(busy: Project, clock: Clo
         fill_and_clear()
 
 
-def test_a_clear_leaves_the_ids_with_their_timer_or_nothing(busy: Project) -> None:
+def test_an_interrupted_clear_stores_the_ids_with_their_timer_or_neither(busy: Project) -> None:
     def do() -> None:
         php(action="clear", hash=busy.key)
 
@@ -245,7 +249,7 @@ def test_a_clear_leaves_the_ids_with_their_timer_or_nothing(busy: Project) -> No
         ingest(busy)
 
 
-def test_a_timer_that_cleanup_gave_up_is_redriven(cleared: Project, clock: Clock) -> None:
+def test_a_redrive_processes_a_dead_lettered_timer(cleared: Project, clock: Clock) -> None:
     clock.advance(TIMED_OUT_S)
     url = settings().cleanup_dead_letter_url
     clients.sqs().send_message(QueueUrl=url, MessageBody="{}")
@@ -266,7 +270,7 @@ def test_cleared_errors_stay_hidden_without_the_ids(busy: Project, clock: Clock)
 
 
 def old(project: Project, clock: Clock, *days: int) -> list[str]:
-    """Store an event for each of these numbers of days until it expires. They are no more recent.
+    """Store an event for each of these numbers of days until it expires. They are no longer recent.
 
     Also a tally that expires with the last one, and a legacy error that expires after 30 days.
     """
@@ -278,7 +282,7 @@ def old(project: Project, clock: Clock, *days: int) -> list[str]:
 
 
 def stored() -> dict[tuple[str, str], dict[str, Any]]:
-    """The rows of EventsTable by key."""
+    """Return the rows of EventsTable by key."""
     return {(row["pk"]["S"], row["sk"]["S"]): row for row in account.rows()["EVENTS_TABLE"]}
 
 

@@ -51,13 +51,15 @@ def test_posts_with_one_key_and_different_bodies_store_one_event(busy: Project) 
     assert len(events(busy)) == 1
 
 
-def test_posts_with_different_keys_do_not_meet(busy: Project) -> None:
+def test_posts_with_different_keys_store_an_event_each(busy: Project) -> None:
     texts = scenarios.at_once(lambda n: post(busy, BOOM, str(n)).text, range(40))
     assert len(set(texts)) == len(events(busy)) == 40
 
 
 @pytest.mark.parametrize("late_s", [0, 3_600], ids=["prompt", "late"])
-def test_an_event_that_an_sdk_sends_many_times_at_once_is_one(busy: Project, late_s: int) -> None:
+def test_an_event_that_an_sdk_sends_many_times_at_once_is_stored_once(
+    busy: Project, late_s: int
+) -> None:
     sent = sdk.event(timestamp=now_ms() / 1000 - late_s)
     body = sdk.of_event(sent)
 
@@ -93,7 +95,7 @@ def test_clearing_while_others_write_loses_nothing(busy: Project) -> None:
     assert len(events(busy)) == len(outcome.remaining) + 1
 
 
-def test_scripts_that_bring_a_new_key_at_once_get_one_project() -> None:
+def test_scripts_that_use_a_new_key_at_once_get_one_project() -> None:
     new = Project("", "brought by many")
     responses = scenarios.at_once(lambda _: capture(new), range(12))
     assert {response.status for response in responses} <= {200, 503}
@@ -117,7 +119,7 @@ def test_digests_of_overlapping_batches_at_once_count_each_event_once() -> None:
     tally.assert_exact(items)
 
 
-def test_a_limit_holds_among_many_at_once() -> None:
+def test_a_rate_limit_holds_for_many_requests_at_once() -> None:
     project = new_project(rate_limit=20)
     responses = scenarios.at_once(lambda _: ingest(project).status, range(40))
     accepted = responses.count(202)
@@ -128,7 +130,7 @@ def test_a_limit_holds_among_many_at_once() -> None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_fifty_at_once_never_exceed_a_quota_and_reach_it_exactly() -> None:
+def test_fifty_requests_at_once_reach_a_quota_exactly() -> None:
     organizations.change(DEFAULT_ORGANIZATION, monthly_quota=30)
     project = new_project(metered=True)
 
@@ -143,7 +145,7 @@ def test_fifty_at_once_never_exceed_a_quota_and_reach_it_exactly() -> None:
     assert len(events(project)) == 30
 
 
-def test_an_address_block_creates_no_more_projects_at_once_than_one_by_one(
+def test_requests_of_an_address_block_at_once_do_not_exceed_its_limit_of_projects(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("errata.usecases.legacy.MAX_CREATIONS", 5)
@@ -152,13 +154,13 @@ def test_an_address_block_creates_no_more_projects_at_once_than_one_by_one(
         return php(action="generate").status
 
     statuses = scenarios.at_once(generate, range(20))
-    while statuses.count(200) < 5:  # a conflict that outlasts the tries is answered with 503
+    while statuses.count(200) < 5:  # a conflict that outlasts the attempts is a 503
         statuses += [generate(0)]
     assert set(statuses) <= {200, 429, 503}
     assert len(projects.list_projects()) == statuses.count(200) == 5
 
 
-def test_no_more_unclaimed_projects_are_created_at_once_than_one_by_one(
+def test_requests_at_once_do_not_exceed_the_limit_of_unclaimed_projects(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("errata.usecases.unclaimed.MAX_UNCLAIMED", 5)
@@ -167,13 +169,13 @@ def test_no_more_unclaimed_projects_are_created_at_once_than_one_by_one(
         return call("GET", "/api.php?action=generate", ip=f"192.0.2.{number}").status
 
     statuses = scenarios.at_once(generate, range(20))
-    while statuses.count(200) < 5:  # a conflict that outlasts the tries is answered with 503
+    while statuses.count(200) < 5:  # a conflict that outlasts the attempts is a 503
         statuses += [generate(20)]
     assert set(statuses) <= {200, 429, 503}
     assert stored() == counted() == statuses.count(200) == 5
 
 
-def test_a_project_that_is_adopted_deleted_and_swept_at_once_is_counted_out_once(
+def test_adopting_deleting_and_expiring_a_project_at_once_decrements_the_counter_once(
     clock: Clock,
 ) -> None:
     for project in [generated() for _ in range(4)]:

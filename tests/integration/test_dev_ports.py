@@ -8,7 +8,7 @@ from dev.errors import PortTakenError
 from dev.ministack import choose_ports
 
 
-def test_all_ports_are_looked_at() -> None:
+def test_all_ports_of_the_stack_are_checked() -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()

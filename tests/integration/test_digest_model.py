@@ -59,7 +59,7 @@ steps = st.lists(deliveries | deliveries | actions | st.just("clear"), min_size=
 
 
 def traffic(project_id: str, seed: int) -> list[dict[str, Any]]:
-    """Events of a few issues, releases and users within two hours, in the order of the stream."""
+    """Return events of a few issues, releases and users within two hours, in stream order."""
     chance = random.Random(seed)
     times = sorted(chance.sample(range(START_MS - 7_200_000, START_MS), 20))
     return [

@@ -1,4 +1,4 @@
-"""Digest counts on if EventsTable gets another stream: it was replaced, or recovered."""
+"""Digest continues to count if EventsTable gets another stream: it was replaced, or recovered."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def test_events_of_a_new_stream_with_lower_numbers_are_counted() -> None:
 
 
 @pytest.mark.parametrize("numbers", [1, 900, 901, 5000])
-def test_whatever_is_delivered_again_counts_once(numbers: int) -> None:
+def test_records_of_two_streams_that_are_delivered_again_count_once(numbers: int) -> None:
     items = some("1", 0, 6)
     before, after = records(items[:3], 900, OLD), records(items[3:], numbers, NEW)
     for batch in (before, before, after, before, after[:2], before, after):
@@ -45,18 +45,18 @@ def test_whatever_is_delivered_again_counts_once(numbers: int) -> None:
     tally.assert_exact(items)
 
 
-def test_a_row_of_an_earlier_release_has_no_label_and_is_of_the_same_stream() -> None:
+def test_a_row_without_a_label_belongs_to_the_same_stream() -> None:
     items = some("1", 0, 6)
     batch = records(items, 900, OLD)
     stream.pump(batch[:3])
-    forget_labels("1")
+    remove_labels("1")
     stream.pump(batch[:4])
-    forget_labels("1")
+    remove_labels("1")
     stream.pump(batch)
     tally.assert_exact(items)
 
 
-def forget_labels(project_id: str) -> None:
+def remove_labels(project_id: str) -> None:
     """Remove the labels, as an earlier release would when it writes an issue."""
     for issue in all_issues(visible_in(project_id)):
         clients.dynamodb().update_item(
@@ -70,7 +70,7 @@ def forget_labels(project_id: str) -> None:
         )
 
 
-def test_a_deleted_issue_comes_back_with_the_events_of_a_new_stream() -> None:
+def test_a_deleted_issue_is_opened_by_an_event_of_a_new_stream() -> None:
     items = some("1", 0, 3)
     stream.pump(records(items, 900, OLD))
     (issue,) = all_issues(visible_in("1"))

@@ -46,8 +46,8 @@ def run(case: str) -> Any:
     return handler(case.split("/")[0])(sample(case), None)
 
 
-def answered(case: str) -> tuple[int, Any]:
-    """Status and content of an HTTP function's answer."""
+def response_of(case: str) -> tuple[int, Any]:
+    """Return the status and content of an HTTP function's response."""
     response = run(case)
     assert set(response) - {"isBase64Encoded"} == {"statusCode", "headers", "body"}
     assert not response.get("isBase64Encoded")
@@ -59,61 +59,61 @@ def answered(case: str) -> tuple[int, Any]:
 
 @pytest.mark.parametrize("name", ["accepted", "gzip", "key_in_body"])
 def test_ingest_stores_the_event(name: str) -> None:
-    status, content = answered(f"ingest/{name}")
+    status, content = response_of(f"ingest/{name}")
     (event,) = events(SHOP)
     assert (status, content) == (202, {"id": event["id"]})
     assert (event["exception_class"], event["user"]["id"]) == ("ValueError", 7)
 
 
-def test_ingest_replays_a_request_that_comes_twice() -> None:
+def test_ingest_replays_a_request_that_is_sent_twice() -> None:
     first, second = run("ingest/gzip"), run("ingest/gzip")
     assert first["body"] == second["body"]
     assert second["headers"]["Idempotency-Replayed"] == "true"
 
 
 def test_ingest_refuses_an_unknown_key_and_bad_fields() -> None:
-    assert answered("ingest/unknown_key") == (401, {"message": "Invalid API key."})
-    status, content = answered("ingest/invalid")
+    assert response_of("ingest/unknown_key") == (401, {"message": "Invalid API key."})
+    status, content = response_of("ingest/invalid")
     assert status == 422
     assert set(content["errors"]) == {"level", "line", "message", "exception_class"}
     assert events(SHOP) == []
 
 
 @pytest.mark.parametrize("name", ["newest", "filtered"])
-def test_read_events_answers_a_page(name: str) -> None:
+def test_read_events_returns_a_page(name: str) -> None:
     accepted = ingest(SHOP, {"message": "boom", "release": "2026.11.1"}).json
-    status, page = answered(f"read_events/{name}")
+    status, page = response_of(f"read_events/{name}")
     assert (status, [event["id"] for event in page["data"]]) == (200, [accepted["id"]])
 
 
 def test_read_events_names_a_bad_filter() -> None:
-    status, content = answered("read_events/bad_filter")
+    status, content = response_of("read_events/bad_filter")
     assert (status, set(content["errors"])) == (422, {"level"})
 
 
 def test_legacy_api_submits_reads_and_clears() -> None:
-    assert answered("legacy_api/submit") == (200, {"ok": True, "id": 1})
-    status, content = answered("legacy_api/errors")
+    assert response_of("legacy_api/submit") == (200, {"ok": True, "id": 1})
+    status, content = response_of("legacy_api/errors")
     assert (status, content["errors"][0]["hostname"]) == (200, "dev-machine")
-    assert answered("legacy_api/clear") == (200, {"ok": True, "deleted": 1})
-    assert answered("legacy_api/errors") == (200, {"errors": []})
+    assert response_of("legacy_api/clear") == (200, {"ok": True, "deleted": 1})
+    assert response_of("legacy_api/errors") == (200, {"errors": []})
 
 
 def test_legacy_api_generates_a_key_and_refuses_other_methods() -> None:
-    status, content = answered("legacy_api/generate")
+    status, content = response_of("legacy_api/generate")
     assert (status, len(content["hash"])) == (200, 32)
     assert projects.find("2").name == "my script"
-    assert answered("legacy_api/put")[0] == 405
+    assert response_of("legacy_api/put")[0] == 405
 
 
 @pytest.mark.parametrize("name", ["envelope", "store"])
 def test_sentry_ingest_stores_the_event(name: str) -> None:
-    status, content = answered(f"sentry_ingest/{name}")
+    status, content = response_of(f"sentry_ingest/{name}")
     (event,) = events(SHOP)
     assert (status, content) == (200, {"id": event["event_id"]})
     assert (event["exception_class"], event["user"]["id"]) == ("ValueError", 7)
     # The second one is the first again.
-    assert answered(f"sentry_ingest/{name}") == (status, content)
+    assert response_of(f"sentry_ingest/{name}") == (status, content)
     assert len(events(SHOP)) == 1
 
 
@@ -130,31 +130,31 @@ def test_sentry_ingest_stores_an_event_at_its_own_url() -> None:
 def test_sentry_ingest_stores_an_exception_of_opentelemetry() -> None:
     event = sample("sentry_ingest/otlp")
     assert keys_of(event) == keys_of(function_url.request("POST", "/", b"\xff"))
-    assert answered("sentry_ingest/otlp") == (200, {})
+    assert response_of("sentry_ingest/otlp") == (200, {})
     (stored,) = events(SHOP)
     assert (stored["exception_class"], stored["transaction"]) == ("ValueError", "GET /cart")
 
 
 def test_sentry_ingest_stores_a_report_of_a_browser() -> None:
-    status, content = answered("sentry_ingest/security")
+    status, content = response_of("sentry_ingest/security")
     assert (status, len(content["id"])) == (200, 32)
 
 
 def test_sentry_ingest_refuses_an_unknown_key() -> None:
-    assert answered("sentry_ingest/unknown_key")[0] == 401
+    assert response_of("sentry_ingest/unknown_key")[0] == 401
     assert events(SHOP) == []
 
 
 @pytest.mark.parametrize("name", ["header", "bearer", "query"])
-def test_the_authorizer_names_the_project_of_a_key(name: str) -> None:
+def test_the_authorizer_returns_the_project_of_a_key(name: str) -> None:
     verdict = run(f"authorizer/{name}")
     (statement,) = verdict["policyDocument"]["Statement"]
     arn = "arn:aws:execute-api:eu-central-1:123456789012:abc123/v1/*"
     assert (statement["Effect"], statement["Resource"]) == ("Allow", arn)
     assert verdict["usageIdentifierKey"] == "unmetered-gateway-key"
-    # What the gateway then hands to the function behind.
-    handed = sample("ingest/accepted")["requestContext"]["authorizer"]
-    assert {**handed, **verdict["context"]} == handed
+    # What API Gateway then passes to the function.
+    passed = sample("ingest/accepted")["requestContext"]["authorizer"]
+    assert {**passed, **verdict["context"]} == passed
 
 
 @pytest.mark.parametrize("name", ["unknown_key", "dsn"])
@@ -184,7 +184,7 @@ def test_digest_groups_a_batch() -> None:
     assert (release.release, release.events, release.open_issues) == ("2026.11.1", 2, 1)
 
 
-def test_digest_sets_a_record_aside_that_it_cannot_read() -> None:
+def test_digest_dead_letters_a_record_that_it_cannot_read() -> None:
     assert run("digest/unreadable") == {"batchItemFailures": []}
     (letter,) = account.dead_letters()
     assert json.loads(letter)["project_id"] == "1"
@@ -192,14 +192,14 @@ def test_digest_sets_a_record_aside_that_it_cannot_read() -> None:
 
 def test_cleanup_deletes_what_was_cleared() -> None:
     capture(SHOP)
-    answered("legacy_api/clear")
+    response_of("legacy_api/clear")
     assert run("cleanup/cleared") is None
     assert stream.stored_events() == []
 
 
 def test_cleanup_drops_the_ids_of_events_that_were_recent_at_a_clear(clock: Clock) -> None:
     assert ingest(SHOP).status == 202
-    answered("legacy_api/clear")
+    response_of("legacy_api/clear")
     assert watermarks.find_watermark("1").also
     clock.days(2)
     assert run("cleanup/timed_out") is None
@@ -224,7 +224,7 @@ def keys_of(value: Any) -> set[str]:
 
 
 def by_kind(kind: str) -> list[str]:
-    """Samples of functions with an event source of this kind."""
+    """Return the samples of functions with an event source of this kind."""
     sources = {
         template.folder(name)
         for name, function in template.of_type("AWS::Serverless::Function").items()
@@ -242,8 +242,8 @@ def test_every_function_has_samples() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_sample_is_answered(case: str) -> None:
-    answered("legacy_api/clear")  # of which a sample tells
+def test_every_sample_gets_a_response(case: str) -> None:
+    response_of("legacy_api/clear")  # a sample is about this clear
     response = run(case)
     if case in by_kind("Api"):
         assert response["statusCode"] in (200, 202, 303, 400, 401, 403, 404, 405, 422)
@@ -262,7 +262,7 @@ def test_ledger_counts_a_lost_event() -> None:
     assert loss_ledger.by_day(visible_in("1"), 1) == {"2026-11-22": (0, {"invalid": 1})}
 
 
-def test_monitors_tells_of_a_failed_run() -> None:
+def test_monitors_opens_an_issue_for_a_failed_run() -> None:
     assert run("monitors/failed_run") == {"batchItemFailures": []}
     stream.pump(stream.records())
     (issue,) = issues.list_issues(visible_in("1"))
@@ -277,7 +277,7 @@ def test_log_capture_makes_an_event_of_a_timeout() -> None:
 
 
 @pytest.mark.parametrize("case", sorted({*by_kind("Api")} - AT_URLS))
-def test_a_request_s_sample_is_of_a_route_of_the_template(case: str) -> None:
+def test_a_sample_request_is_for_a_route_of_the_template(case: str) -> None:
     event = sample(case)
     function = template.routes()[event["httpMethod"], event["resource"]]
     assert template.folder(function) == case.split("/")[0]
@@ -289,7 +289,7 @@ def test_a_request_s_sample_is_of_a_route_of_the_template(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", by_kind("DynamoDB"))
-def test_a_stream_s_sample_passes_the_template_s_filter(case: str) -> None:
+def test_a_sample_stream_record_passes_the_filter_of_the_template(case: str) -> None:
     (function,) = [
         properties
         for name, properties in template.of_type("AWS::Serverless::Function").items()
@@ -304,7 +304,7 @@ def test_a_stream_s_sample_passes_the_template_s_filter(case: str) -> None:
 
 
 def matches(pattern: Any, value: Any) -> bool:
-    """Lambda's filter rules, as far as the template uses them."""
+    """Apply Lambda's filter rules, as far as the template uses them."""
     if isinstance(pattern, dict):
         return isinstance(value, dict) and all(
             matches(inner, value.get(name)) for name, inner in pattern.items()
@@ -317,7 +317,7 @@ def matches(pattern: Any, value: Any) -> bool:
     )
 
 
-def test_stripe_finds_no_route_where_no_secret_is_named() -> None:
+def test_the_billing_webhook_is_404_without_a_configured_secret() -> None:
     response = handler("billing_webhook")(sample("billing_webhook/no_secret"), None)
     assert response["statusCode"] == 404
 
@@ -326,7 +326,7 @@ def test_stripe_finds_no_route_where_no_secret_is_named() -> None:
 
 
 def paged(case: str) -> tuple[int, dict[str, str], str]:
-    """Status, headers and page of the dashboard's answer."""
+    """Return the status, headers and page of the dashboard's response."""
     response = run(f"dashboard/{case}")
     content = base64.b64decode(response["body"])
     zipped = response["headers"].get("Content-Encoding") == "gzip"
@@ -334,19 +334,19 @@ def paged(case: str) -> tuple[int, dict[str, str], str]:
     return response["statusCode"], response["headers"], page.decode()
 
 
-def test_the_dashboard_asks_who_is_there() -> None:
+def test_the_dashboard_shows_the_sign_in_form() -> None:
     status, _, page = paged("sign_in")
     assert status == 200
     assert 'name="password"' in page
 
 
-def test_the_dashboard_shows_nothing_to_strangers() -> None:
+def test_the_dashboard_redirects_to_the_sign_in_without_a_session() -> None:
     status, headers, page = paged("signed_out")
     assert (status, page) == (303, "")
     assert headers["Location"] == "../../sign-in?next=projects%2F1%2Fissues"
 
 
-def test_the_dashboard_takes_no_form_from_elsewhere() -> None:
+def test_the_dashboard_refuses_a_forged_form() -> None:
     status, _, page = paged("forged")
     assert status == 403
     assert "Reload the page" in page

@@ -36,7 +36,7 @@ def error(kind: str, value: str, **fields: Any) -> dict[str, Any]:
 
 
 def send(project: Project, *events: dict[str, Any]) -> list[str]:
-    """Report events, and return the fingerprints that they have got."""
+    """Send events. Return their fingerprints."""
     for event in events:
         assert sdk.post(project, sdk.of_event(event)).status == 200
     by_id = {each["event_id"]: each["fingerprint"] for each in stored(project)}
@@ -88,7 +88,7 @@ def test_a_rule_comes_before_the_sdk_s_fingerprint_and_may_extend_the_default(
     assert billing != "mine"
 
 
-def test_without_rules_there_is_no_read_and_with_rules_one_for_each_version(busy: Project) -> None:
+def test_rules_are_read_once_for_each_version_and_only_if_there_are_some(busy: Project) -> None:
     def reads() -> int:
         with recorded() as seen:
             send(busy, error("KeyError", "lamp"))
@@ -103,7 +103,7 @@ def test_without_rules_there_is_no_read_and_with_rules_one_for_each_version(busy
     assert [reads(), reads()] == [1, 0]
 
 
-def test_the_contracts_grouping_stays(busy: Project) -> None:
+def test_rules_do_not_change_the_grouping_of_the_ingest_api(busy: Project) -> None:
     before = ingest(busy, {"message": "m", "exception_class": "KeyError"})
     fingerprint_rules.set_text(busy.id, "message:m -> x")
     clear_cache()
@@ -113,7 +113,7 @@ def test_the_contracts_grouping_stays(busy: Project) -> None:
     assert len(issues_of) == 1
 
 
-def test_an_event_waits_for_rules_that_cannot_be_read(busy: Project) -> None:
+def test_an_event_is_503_while_its_rules_cannot_be_read(busy: Project) -> None:
     fingerprint_rules.set_text(busy.id, RULES)
     clear_cache()
 
@@ -133,10 +133,10 @@ def test_the_command_previews_sets_shows_and_removes(busy: Project, tmp_path: Pa
     ingest(busy)
     file = tmp_path / "rules.txt"
     file.write_text(RULES)
-    said = done("rules", "preview", busy.id, str(file)).out.splitlines()
-    assert said[1].split()[:2] == ["2", "type:*KeyError*"]
-    assert said[2].split()[:2] == ["1", "none:"]
-    assert said[-1] == "2 of the newest 3 events would get another fingerprint."
+    output = done("rules", "preview", busy.id, str(file)).out.splitlines()
+    assert output[1].split()[:2] == ["2", "type:*KeyError*"]
+    assert output[2].split()[:2] == ["1", "none:"]
+    assert output[-1] == "2 of the newest 3 events would get another fingerprint."
     assert done("rules", "show", busy.id).out.startswith("No rules.")
     assert done("rules", "set", busy.id, str(file)).out == "2 rules\n"
     assert done("rules", "show", busy.id).out == RULES.strip() + "\n"
@@ -154,8 +154,8 @@ def test_wrong_rules_change_nothing(busy: Project, tmp_path: Path) -> None:
     file = tmp_path / "rules.txt"
     file.write_text("type:x -> y\nnonsense\n")
     for name in ("preview", "set"):
-        said = failed("rules", name, busy.id, str(file))
-        assert said == "error: rules: Line 2: there is no `->` before the fingerprint.\n"
+        output = failed("rules", name, busy.id, str(file))
+        assert output == "error: rules: Line 2: there is no `->` before the fingerprint.\n"
     assert "cannot be read" in failed("rules", "set", busy.id, str(tmp_path / "nothing"))
     assert failed("rules", "set", "77", str(file)).startswith("error: rules: Line 2")
     assert store.find_rules(busy.id)[1] == RULES.strip()

@@ -1,4 +1,4 @@
-"""The list of issues: what is refused, above all cursors."""
+"""The list of issues: invalid cursors, and other input that is refused."""
 
 import base64
 import json
@@ -71,7 +71,7 @@ ID = "a" * 32
         base64.urlsafe_b64encode(b"[" * 100_000).decode(),
     ],
 )
-def test_a_cursor_that_nobody_gave_is_refused(pk: str, cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(pk: str, cursor: str) -> None:
     for text in ("", "boom"):
         with pytest.raises(InvalidInputError) as refused:
             search(visible_at(pk, NOW_S), query(cursor=cursor, text=text))
@@ -79,7 +79,7 @@ def test_a_cursor_that_nobody_gave_is_refused(pk: str, cursor: str) -> None:
 
 
 @pytest.mark.parametrize("sort", SORTS)
-def test_a_cursor_of_the_right_form_does_no_harm(pk: str, sort: str) -> None:
+def test_a_forged_cursor_of_a_list_shows_no_other_issues(pk: str, sort: str) -> None:
     shelf.put(pk, [issue(1)])
     for place, part, value, status in product(
         (["", "", ""], [ID, "", ""], ["", ID, ""], ["", "", ID]),
@@ -95,7 +95,7 @@ def test_a_cursor_of_the_right_form_does_no_harm(pk: str, sort: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("part", [INDEX, ROWS, REST])
 @pytest.mark.parametrize("last", [None, [0, ""], [10**15 - 1, ID]])
-def test_a_cursor_of_a_search_of_the_right_form_does_no_harm(
+def test_a_forged_cursor_of_a_search_shows_no_other_issues(
     pk: str, kind: str, part: str, last: list[Any] | None
 ) -> None:
     shelf.put(pk, [issue(1)])
@@ -107,14 +107,14 @@ def test_a_cursor_of_a_search_of_the_right_form_does_no_harm(
             assert found.issues in ([], [issue(1)])
 
 
-def test_everything_wrong_is_named(pk: str) -> None:
+def test_the_error_names_every_wrong_field(pk: str) -> None:
     asked = IssueQuery(status="closed", sort="title", cursor="?", limit=0)
     with pytest.raises(InvalidInputError) as refused:
         search(visible_at(pk, NOW_S), asked)
     assert set(refused.value.errors) == {"status", "sort", "limit", "cursor"}
 
 
-def test_an_issue_s_place_in_a_cursor_survives_its_deletion(pk: str) -> None:
+def test_a_cursor_stays_valid_after_its_issue_has_expired(pk: str) -> None:
     found: list[Issue] = [issue(n, last_seen=n) for n in range(1, 6)]
     shelf.put(pk, found)
     for asked in ({}, {"text": "boom"}):

@@ -7,10 +7,10 @@ from tests.support.calls import lagging, recorded
 from tests.support.clients import capture, events, ingest
 from tests.support.gateway import call
 
-NEWCOMER = {"hash": "0" * 32, "level": "Error", "message": "boom"}
+FIRST_ERROR = {"hash": "0" * 32, "level": "Error", "message": "boom"}
 
 
-def test_a_key_works_once_it_is_made() -> None:
+def test_a_new_key_works_at_once() -> None:
     with lagging():
         project = new_project()
         assert ingest(project).status == 202
@@ -18,12 +18,12 @@ def test_a_key_works_once_it_is_made() -> None:
         assert len(events(project)) == 2
 
 
-def test_a_script_s_first_error_makes_its_project() -> None:
+def test_the_first_error_of_a_script_creates_its_project() -> None:
     with lagging():
-        assert [call("POST", "/api.php", NEWCOMER).json["id"] for _ in range(2)] == [1, 2]
+        assert [call("POST", "/api.php", FIRST_ERROR).json["id"] for _ in range(2)] == [1, 2]
 
 
-def test_a_new_webhook_hears_of_the_next_issue() -> None:
+def test_a_new_webhook_gets_a_message_about_the_next_issue() -> None:
     project = new_project()
     with lagging(), recorded() as calls:
         webhooks.add(project.id, "https://example.com/hook")

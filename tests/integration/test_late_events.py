@@ -1,4 +1,4 @@
-"""An SDK's event that arrives late is stored once, whatever ends or overtakes its writers."""
+"""A late event is stored once, even if its writers are interrupted or run at the same time."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ LATE_S = 11.0
 
 
 def late(clock: Clock) -> bytes:
-    """An event that happened a bit more than ten seconds ago."""
+    """Return an event that happened a bit more than ten seconds ago."""
     return sdk.of_event(sdk.event(timestamp=clock.ms / 1000 - LATE_S))
 
 
@@ -31,7 +31,9 @@ def markers() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("after_s", [0, 3_600], ids=["at once", "an hour later"])
-def test_a_copy_completes_what_was_cut_off(busy: Project, clock: Clock, after_s: int) -> None:
+def test_a_copy_completes_an_interrupted_late_event(
+    busy: Project, clock: Clock, after_s: int
+) -> None:
     bodies = [late(clock)]
     for _ in cut_everywhere(lambda: send(busy, bodies[-1])):
         clock.advance(after_s)
@@ -42,7 +44,9 @@ def test_a_copy_completes_what_was_cut_off(busy: Project, clock: Clock, after_s:
     assert len(bodies) > 3
 
 
-def test_a_copy_that_counts_as_prompt_completes_it_too(busy: Project, clock: Clock) -> None:
+def test_a_copy_that_counts_as_prompt_completes_an_interrupted_late_event(
+    busy: Project, clock: Clock
+) -> None:
     bodies = [late(clock)]
     for _ in cut_everywhere(lambda: send(busy, bodies[-1])):
         clock.advance(-2)  # another function's clock
@@ -54,7 +58,9 @@ def test_a_copy_that_counts_as_prompt_completes_it_too(busy: Project, clock: Clo
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_a_copy_that_overtakes_is_the_only_one(busy: Project, clock: Clock, number: int) -> None:
+def test_an_event_is_stored_once_if_a_copy_is_stored_during_a_slow_write(
+    busy: Project, clock: Clock, number: int
+) -> None:
     """A slow writer goes on before its call `number`, after a copy was stored."""
     body, made = late(clock), 0
     send(busy, late(clock))  # the key is looked up
@@ -76,29 +82,31 @@ def test_a_copy_that_overtakes_is_the_only_one(busy: Project, clock: Clock, numb
     assert len(events(busy)) == 2
 
 
-def test_two_copies_take_over_and_one_stores(busy: Project, clock: Clock) -> None:
+def test_only_one_of_two_copies_that_continue_an_interrupted_write_is_stored(
+    busy: Project, clock: Clock
+) -> None:
     body = late(clock)
     for _ in cut_everywhere(lambda: send(busy, body)):
         if markers():
             break
     assert stream.stored_events() == []
-    overtaken = False
+    met = False
 
     def watch(call: Call) -> Any:
-        nonlocal overtaken
-        if call.operation == "TransactWriteItems" and not overtaken:
-            overtaken = True
+        nonlocal met
+        if call.operation == "TransactWriteItems" and not met:
+            met = True
             with calling_as(None):
                 send(busy, body)
         return call.send()
 
     with watched(watch):
         send(busy, body)
-    assert overtaken
+    assert met
     assert len(events(busy)) == 1
 
 
-def test_a_late_event_is_marked_as_stored(busy: Project, clock: Clock) -> None:
+def test_the_dedup_marker_of_a_stored_late_event_is_not_open(busy: Project, clock: Clock) -> None:
     body = late(clock)
     send(busy, body)
     (marker,) = markers()
@@ -109,7 +117,7 @@ def test_a_late_event_is_marked_as_stored(busy: Project, clock: Clock) -> None:
     assert len(stream.stored_events()) == 1
 
 
-def test_a_write_that_the_client_repeats_is_its_own(busy: Project, clock: Clock) -> None:
+def test_a_repeated_write_of_the_same_event_succeeds(busy: Project, clock: Clock) -> None:
     """The first response is lost, and the client sends the marker again."""
     item = stream.event(busy.id, clock.ms)
     opened = {"pk": item["pk"], "sk": {"S": "m"}, "event": item["sk"], "ttl": item["ttl"]}

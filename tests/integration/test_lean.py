@@ -1,4 +1,4 @@
-"""The small DynamoDB client against a server: beside botocore, and when something goes wrong."""
+"""The small DynamoDB client against a server: compared with botocore, and with errors."""
 
 import socket
 import threading
@@ -167,7 +167,7 @@ def every_operation(client: Any) -> Iterator[Callable[[], Any]]:
     yield lambda: client.delete_item(TableName=TABLE, Key=KEY, ConditionExpression="n = n")
 
 
-def test_every_operation_is_as_with_botocore() -> None:
+def test_every_operation_has_the_same_outcome_as_with_botocore() -> None:
     outcomes = []
     for name in ("lean", "botocore"):
         with serving(), pytest.MonkeyPatch.context() as patch:
@@ -231,7 +231,7 @@ def requests_of(client: Any, server: Server, behaviours: list[Behaviour]) -> tup
 
 
 @pytest.mark.parametrize("case", RETRIED)
-def test_a_passing_failure_is_retried_as_with_botocore(
+def test_a_temporary_failure_is_retried_as_with_botocore(
     case: str, client: LeanClient, server: Server, waits: list[float]
 ) -> None:
     for each in (client, clients.dynamodb()):
@@ -241,7 +241,7 @@ def test_a_passing_failure_is_retried_as_with_botocore(
 
 # At its last attempt, botocore returns a response with the wrong checksum.
 @pytest.mark.parametrize("case", [case for case in RETRIED if "checksum" not in case])
-def test_a_lasting_failure_is_the_same_error_after_as_many_attempts(
+def test_a_lasting_failure_is_the_same_error_after_as_many_attempts_as_with_botocore(
     case: str, client: LeanClient, server: Server, waits: list[float]
 ) -> None:
     # A new one: a client of botocore stops to try again after some thirty failures.
@@ -297,7 +297,7 @@ def test_lasting_failures_use_up_the_retries_as_with_botocore(
     assert set(ours[:60]) >= {1, 3}
 
 
-def test_a_wrong_checksum_is_an_error_in_the_end(
+def test_a_wrong_checksum_is_an_error_after_the_last_attempt(
     client: LeanClient, server: Server, waits: list[float]
 ) -> None:
     server.next[:] = [respond(200, '{"Item": {}}', x_amz_crc32="1")] * 3
@@ -321,7 +321,7 @@ def test_a_wrong_checksum_is_an_error_in_the_end(
         raw(b"HTTP/1.1 x00 OK\r\nContent-Length: 2\r\n\r\n{}"),
     ],
 )
-def test_a_response_that_cannot_be_read_is_no_success(
+def test_a_malformed_response_is_an_error(
     behaviour: Behaviour, client: LeanClient, server: Server
 ) -> None:
     server.next[:] = [behaviour]
@@ -337,7 +337,7 @@ def test_a_response_that_is_too_large_is_not_read(client: LeanClient, server: Se
         client.once().get_item(TableName=TABLE, Key=KEY)
 
 
-def test_a_server_that_does_not_respond_is_an_error_in_time(
+def test_a_server_that_does_not_respond_in_time_is_an_error(
     client: LeanClient, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "READ_S", 0.1)
@@ -354,7 +354,7 @@ def test_a_server_that_does_not_respond_is_an_error_in_time(
     assert client.get_item(TableName=TABLE, Key=KEY) == {"Item": {"n": {"N": "2"}}}
 
 
-def test_a_server_that_is_gone_is_an_error(
+def test_a_refused_connection_is_an_error(
     waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
@@ -393,7 +393,7 @@ def test_all_attempts_of_a_transaction_have_the_same_token(
     assert b'"ClientRequestToken":"own"' in own
 
 
-def test_a_connection_is_used_again(client: LeanClient, server: Server) -> None:
+def test_a_connection_is_reused(client: LeanClient, server: Server) -> None:
     for _ in range(3):
         client.get_item(TableName=TABLE, Key=KEY)
         client.once().get_item(TableName=TABLE, Key=KEY)
@@ -551,7 +551,7 @@ def test_https_needs_a_certificate_of_a_known_authority(
                     LeanClient.of_environment().once().put_item(TableName=TABLE, Item=ITEM)
 
 
-def test_another_authority_than_those_of_aws_must_be_one_of_the_systems(
+def test_a_certificate_of_an_authority_of_the_system_is_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     authority = Authority(tmp_path)

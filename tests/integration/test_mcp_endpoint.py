@@ -58,7 +58,7 @@ def test_a_tool_that_writes_changes_an_issue(busy: Project) -> None:
     assert (found.status, found.status_by) == ("resolved", "bob@example.com")
 
 
-def test_webhooks_are_told_of_an_issue_that_an_agent_resolves(busy: Project) -> None:
+def test_an_issue_that_an_agent_resolves_sends_a_message_to_webhooks(busy: Project) -> None:
     webhooks.add(busy.id, "https://hooks.example.com/a", ["issue.resolved"])
     send(busy, BOOM)
     text = token("write")
@@ -67,7 +67,7 @@ def test_webhooks_are_told_of_an_issue_that_an_agent_resolves(busy: Project) -> 
     assert [each.operation for each in calls if "Message" in each.operation] == ["SendMessageBatch"]
 
 
-def test_the_rules_of_http_hold(busy: Project) -> None:
+def test_wrong_methods_tokens_scopes_and_origins_are_refused(busy: Project) -> None:
     text = token("read")
     for method in ("GET", "DELETE"):
         found = call(method, "/mcp", text)
@@ -87,7 +87,7 @@ def test_the_rules_of_http_hold(busy: Project) -> None:
     assert call("POST", "/mcp", text, b"{").json["error"]["code"] == -32700
 
 
-def test_a_busy_store_is_an_answer_that_a_model_reads(busy: Project) -> None:
+def test_a_throttled_store_is_an_error_in_the_result_of_a_tool(busy: Project) -> None:
     send(busy, BOOM)
     text = token("read")
     assert not called(text, "list_issues")["isError"]

@@ -34,9 +34,7 @@ def _ten_o_clock(aws: None, clock: Clock) -> None:
     jobs.forget_schedules()
 
 
-def test_no_schedule_is_made_for_a_time_that_may_have_passed_before(
-    busy: Project, clock: Clock
-) -> None:
+def test_no_schedule_is_made_for_a_time_that_may_have_passed(busy: Project, clock: Clock) -> None:
     minutely = {"schedule": {"type": "crontab", "value": "* * * * *"}}
     work(busy, item("ok", monitor_config=minutely))
     assert list(schedules()) == ["2026-11-30T10:02:10"]
@@ -46,7 +44,7 @@ def test_no_schedule_is_made_for_a_time_that_may_have_passed_before(
     assert list(schedules()) == ["2026-11-30T10:03:19"]
 
 
-def test_after_a_jam_of_the_queue_check_ins_come_before_looks(busy: Project, clock: Clock) -> None:
+def test_a_late_look_waits_for_check_ins_in_the_queue(busy: Project, clock: Clock) -> None:
     work(busy, item("ok", monitor_config=HOURLY))
     clock.advance(3_600)
     send(busy, item("ok"))
@@ -62,7 +60,7 @@ def test_after_a_jam_of_the_queue_check_ins_come_before_looks(busy: Project, clo
     assert not run_worker([{"messageId": "later", "body": later["MessageBody"]}])
     assert found(busy) == []
     assert list(schedules()) == ["2026-11-30T12:05:10"]
-    # A look that is late without a check-in tells, a minute later.
+    # A look that is late without a check-in reports a missed run, a minute later.
     assert fire(clock)
     clock.advance(600)
     with recorded() as calls:
@@ -72,7 +70,7 @@ def test_after_a_jam_of_the_queue_check_ins_come_before_looks(busy: Project, clo
     assert [issue.title for issue in found(busy)] == ["nightly: missed run"]
 
 
-def test_what_an_environment_is_called_means_nothing_to_scheduler(
+def test_the_name_of_an_environment_is_not_interpreted_by_scheduler(
     busy: Project, clock: Clock
 ) -> None:
     named = "<aws.scheduler.attempt-number>"
@@ -94,7 +92,7 @@ def test_a_restored_monitor_gets_a_schedule_in_its_new_stack(busy: Project, cloc
     assert list(schedules()) == ["2026-11-30T11:05:10"]
 
 
-def test_check_ins_in_time_call_no_scheduler(busy: Project, clock: Clock) -> None:
+def test_check_ins_in_time_create_no_schedule(busy: Project, clock: Clock) -> None:
     work(busy, item("ok", monitor_config=HOURLY))
     clock.advance(3_600)
     with recorded() as calls:

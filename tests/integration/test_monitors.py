@@ -23,7 +23,9 @@ def monitor(project: Project, slug: str = "nightly", environment: str = "product
     )
 
 
-def test_a_monitor_is_stored_whole_changed_in_turn_and_deleted(project: Project) -> None:
+def test_a_monitor_is_stored_changed_only_from_its_newest_version_and_deleted(
+    project: Project,
+) -> None:
     new = monitor(project)
     assert store.add_monitor(new)
     assert not store.add_monitor(new)
@@ -39,7 +41,7 @@ def test_a_monitor_is_stored_whole_changed_in_turn_and_deleted(project: Project)
     assert projects.find(project.id).monitors == 0
 
 
-def test_a_project_has_so_many_monitors_at_most(
+def test_the_number_of_monitors_of_a_project_is_limited(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert models.MAX_MONITORS == 100

@@ -43,7 +43,7 @@ def once_it_is_read(happens: Callable[[], object]) -> Iterator[None]:
 
 @pytest.mark.parametrize("fresh", [True, False], ids=["of nothing set yet", "of one with a policy"])
 @pytest.mark.parametrize(("first", "second"), list(permutations(CHANGES, 2)))
-def test_changes_that_meet_are_both_made(first: str, second: str, fresh: bool) -> None:
+def test_two_changes_at_once_are_both_made(first: str, second: str, fresh: bool) -> None:
     org = DEFAULT_ORGANIZATION
     if not fresh:
         org = organizations.create("acme").id
@@ -51,15 +51,15 @@ def test_changes_that_meet_are_both_made(first: str, second: str, fresh: bool) -
     change, name, value = CHANGES[first]
     meanwhile, other_name, other_value = CHANGES[second]
     with once_it_is_read(lambda: meanwhile(org)):
-        answered = change(org)
-    assert getattr(answered, name) == value
+        changed = change(org)
+    assert getattr(changed, name) == value
     found = organizations.find(org)
     assert getattr(found, name) == value
     assert getattr(found, other_name) == other_value
     assert found.name == ("default" if fresh else "acme")
 
 
-def test_what_is_set_goes_away_again() -> None:
+def test_an_allowlist_and_a_quota_can_be_removed() -> None:
     org = organizations.create("acme").id
     organizations.change(org, allowlist=("192.0.2.0/24",), monthly_quota=5)
     organizations.change(org, allowlist=())

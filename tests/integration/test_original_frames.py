@@ -45,7 +45,7 @@ def post(project: Project, sent: Any) -> str:
 
 
 def newest(project: Project) -> list[dict[str, Any]]:
-    """The frames of the newest event, innermost first."""
+    """Return the frames of the newest event, innermost first."""
     frames: list[dict[str, Any]] = events(project)[0]["exceptions"][-1]["frames"]
     return frames[::-1]
 
@@ -89,7 +89,7 @@ def test_a_frame_that_stays_minified_says_why(busy: Project) -> None:
     artifacts.delete_artifact(artifact)
 
 
-def test_events_of_a_project_without_maps_are_read_as_before(busy: Project) -> None:
+def test_reading_events_of_a_project_without_maps_makes_no_call_to_s3(busy: Project) -> None:
     post(busy, error())
     with recorded() as calls:
         frames = newest(busy)
@@ -198,10 +198,10 @@ def test_the_command_lists_explains_and_deletes(busy: Project) -> None:
     )
     assert "~/app.js" in done("sourcemaps", "list", busy.id).out
     shown_id = post(busy, error())
-    said = done("sourcemaps", "explain", busy.id, shown_id).out
-    assert "https://shop.example.com/assets/app.js:1:21 in b" in said
-    assert "src/cart.ts:3:11 in Cart.add" in said
-    assert listed["id"] in said
+    output = done("sourcemaps", "explain", busy.id, shown_id).out
+    assert "https://shop.example.com/assets/app.js:1:21 in b" in output
+    assert "src/cart.ts:3:11 in Cart.add" in output
+    assert listed["id"] in output
     unknown = post(busy, error(debug_id="0" * 32))
     (inner, _) = done("sourcemaps", "explain", busy.id, unknown, "--json").json
     assert inner["note"] == f"Debug id {'0' * 32} was never uploaded."
@@ -250,8 +250,8 @@ def test_an_own_source_map_that_cannot_be_used_says_why(
     busy: Project, source_map: str, why: str
 ) -> None:
     found = ingested(busy, source_map=source_map, minified_stack=STACK)
-    said = f"The event's own source map cannot be used. {why}"
-    assert {each["minified"] for each in found["frames"]} == {said}
+    expected = f"The event's own source map cannot be used. {why}"
+    assert {each["minified"] for each in found["frames"]} == {expected}
     assert found["frames"][-1]["filename"] == "https://shop.example.com/app.js"
     assert "frames" not in ingested(busy, source_map=source_map, minified_stack="no trace")
     assert "frames" not in ingested(busy, source_map=source_map)

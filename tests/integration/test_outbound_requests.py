@@ -37,7 +37,7 @@ def fetched(*behaviours: Behaviour, most_bytes: int = 200_000) -> bytes:
     ],
     ids=["plain", "gzip", "x-gzip", "identity"],
 )
-def test_a_file_of_the_most_bytes_comes_whole_and_a_larger_one_is_refused(sent: Behaviour) -> None:
+def test_a_file_of_the_maximum_size_is_read_and_a_larger_one_is_refused(sent: Behaviour) -> None:
     assert fetched(sent, most_bytes=len(LARGE)) == LARGE
     with pytest.raises(FetchError, match=r"It is larger than 0 MB\."):
         fetched(sent, most_bytes=len(LARGE) - 1)
@@ -54,7 +54,7 @@ def test_three_redirects_are_followed_and_no_fourth() -> None:
         fetched(MOVED, MOVED, MOVED, MOVED, file(b"{}"))
 
 
-def test_a_request_asks_for_gzip_and_says_who_asks() -> None:
+def test_a_request_accepts_gzip_and_has_errata_as_user_agent() -> None:
     with receiver(file(b"{}")) as there:
         get.get(there.url, 9, allow_loopback=True)
     (request,) = there.received
@@ -73,13 +73,13 @@ def test_a_request_asks_for_gzip_and_says_who_asks() -> None:
         ),
     ],
 )
-def test_a_refusal_says_why(sent: Behaviour, why: str) -> None:
+def test_an_unusable_response_is_refused_with_the_reason(sent: Behaviour, why: str) -> None:
     with pytest.raises(FetchError) as refused:
         fetched(sent)
     assert str(refused.value) == why
 
 
-def test_loopback_is_refused_unless_it_is_asked_for() -> None:
+def test_loopback_is_refused_unless_it_is_allowed() -> None:
     url = "http://127.0.0.1:9/"
     with pytest.raises(ForbiddenUrlError):
         get.get(url, 9)
@@ -96,7 +96,7 @@ def test_loopback_is_refused_unless_it_is_asked_for() -> None:
     ("status", "asked", "read"),
     [(200, True, b""), (400, True, b"no"), (503, True, b"no"), (400, False, b"")],
 )
-def test_the_body_of_a_refusal_is_read_if_it_is_asked_for(
+def test_the_body_of_an_error_response_is_read_only_on_request(
     status: int, asked: bool, read: bytes
 ) -> None:
     with receiver(file(b"no", status)) as there:
@@ -105,13 +105,13 @@ def test_the_body_of_a_refusal_is_read_if_it_is_asked_for(
     assert (sent.status, sent.refusal) == (status, read)
 
 
-def test_a_kilobyte_of_a_refusal_is_read() -> None:
+def test_a_kilobyte_of_the_body_of_an_error_response_is_read() -> None:
     with receiver(file(b"x" * 2_000, 400)) as there:
         sent = post(there.url, b"{}", {}, allow_loopback=True, reads_refusal=True)
     assert sent.refusal == b"x" * 1_024
 
 
-def test_a_refusal_whose_body_does_not_arrive_in_time_has_none() -> None:
+def test_the_body_of_an_error_response_that_does_not_arrive_in_time_is_empty() -> None:
     def respond(request: Any) -> None:
         request.send_response(400)
         request.send_header("Content-Length", "2")

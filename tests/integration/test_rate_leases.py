@@ -70,7 +70,7 @@ def simulate(aws: None) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("limit", "burst", "seconds"), [(600, 60, 12), (60, 5, 30), (6, 6, 30)])
-def test_never_more_than_the_rate_and_a_lease_for_each_environment(
+def test_requests_exceed_the_rate_by_at_most_a_lease_for_each_environment(
     simulate: Any, limit: int, burst: int, seconds: int
 ) -> None:
     random, number = Random(limit), 4
@@ -110,13 +110,13 @@ def test_a_lease_expires_after_five_seconds(simulate: Any) -> None:
     assert [call.operation for call in calls] == ["UpdateItem"]
 
 
-def test_who_sends_little_loses_no_tokens(simulate: Any) -> None:
+def test_a_key_that_sends_below_its_rate_loses_no_tokens(simulate: Any) -> None:
     """Else a key would be refused below its rate, because tokens are lost with each lease."""
     run = simulate(60, 2, environments=3)
     assert all(run.send(START_MS + n * 2_000, n % 3) for n in range(60))
 
 
-def test_the_last_tokens_of_a_bucket_are_taken(simulate: Any) -> None:
+def test_a_lease_takes_the_last_tokens_of_a_bucket(simulate: Any) -> None:
     one, other = simulate(600, 40), simulate(600, 40)
     other.access = one.access
     assert [one.send(START_MS) for _ in range(21)] == [True] * 21  # it has leased all 21

@@ -25,7 +25,7 @@ class Bucket:
         self.tokens, self.at_ms = Fraction(limit), now_ms
 
     def take(self, now_ms: int) -> int:
-        """0 when there was a token, else the seconds until there is one."""
+        """Return 0 if there was a token, or else the seconds until there is one."""
         gained = Fraction(now_ms - self.at_ms, self.step)
         self.tokens, self.at_ms = min(self.tokens + gained, Fraction(self.limit)), now_ms
         if self.tokens >= 1:
@@ -35,7 +35,7 @@ class Bucket:
 
 
 def taken(bucket: str, limit: int, now_ms: int) -> int:
-    """As `Bucket.take`."""
+    """Return the same as `Bucket.take`."""
     try:
         take(bucket, limit, now_ms)
     except RateLimitedError as limited:
@@ -48,7 +48,7 @@ pauses = st.lists(st.integers(0, 3) | st.integers(0, 30_000), min_size=5, max_si
 
 @fuzz.bounded(40)
 @given(limit=st.sampled_from([1, 2, 3, 7, 60, 600]), pauses=pauses, memory=st.booleans())
-def test_it_gives_as_many_tokens_as_a_plain_bucket(
+def test_a_bucket_gives_as_many_tokens_as_a_simple_one(
     limit: int, pauses: list[int], memory: bool
 ) -> None:
     now_ms = 1_795_341_600_000
@@ -60,7 +60,7 @@ def test_it_gives_as_many_tokens_as_a_plain_bucket(
         assert taken(name, limit, now_ms) == plain.take(now_ms)
 
 
-def test_a_bucket_that_is_known_to_be_empty_costs_nothing() -> None:
+def test_a_bucket_that_is_known_to_be_empty_makes_no_call() -> None:
     for _ in range(3):
         taken("empty", 2, 1_000_000)
     with recorded() as seen:
@@ -75,7 +75,7 @@ def test_a_token_costs_one_call() -> None:
         assert [call.operation for call in seen] == ["UpdateItem"]
 
 
-def test_a_process_that_remembers_little_asks_once_more() -> None:
+def test_a_process_with_an_empty_cache_makes_two_calls() -> None:
     taken("shared", 60, 1_000_000)
     clear_cache()
     with recorded() as seen:
@@ -83,7 +83,7 @@ def test_a_process_that_remembers_little_asks_once_more() -> None:
     assert len(seen) == 2
 
 
-def test_a_clock_that_is_behind_takes_nothing_that_is_not_there() -> None:
+def test_a_clock_that_is_behind_gets_no_token_of_an_empty_bucket() -> None:
     assert [taken("skewed", 2, 1_000_000) for _ in range(3)] == [0, 0, 30]
     clear_cache()
     assert taken("skewed", 2, 995_000) == 35

@@ -48,7 +48,7 @@ __all__ = ["deployed", "place", "small", "there"]
 
 
 @pytest.mark.parametrize("kill", [True, False], ids=["killed", "refused"])
-def test_an_interrupted_restore_goes_on(
+def test_an_interrupted_restore_is_continued(
     deployed: Deployed, there: Receiver, place: str, kill: bool
 ) -> None:
     shop = shop_with_events(8)
@@ -84,7 +84,7 @@ def test_an_interrupted_restore_goes_on(
     assert queued() == []
 
 
-def test_who_got_no_mail_is_named_if_the_restore_fails_after_them(
+def test_a_member_who_got_no_mail_is_reported_even_if_the_restore_fails_later(
     deployed: Deployed, place: str
 ) -> None:
     for name in ("ada", "grace"):
@@ -107,7 +107,7 @@ def test_who_got_no_mail_is_named_if_the_restore_fails_after_them(
     assert "ada" not in done("restore", place, "--stack", OTHER).out
 
 
-def test_no_stranger_gets_a_key_of_a_project_that_is_restored(
+def test_a_restore_is_refused_if_an_anonymous_caller_has_created_a_project_before(
     deployed: Deployed, place: str
 ) -> None:
     shop = shop_with_events()
@@ -123,15 +123,15 @@ def test_no_stranger_gets_a_key_of_a_project_that_is_restored(
         run("restore", place, "--stack", OTHER)
     clear_cache()
     # The counter is not restored yet, so this is project 1, too.
-    strangers = php(action="generate").json["hash"]
+    key = php(action="generate").json["hash"]
     refused = failed("restore", place, "--stack", OTHER)
     assert "The stack has projects already." in refused
     assert "LegacyAutoCreate=off" in refused
     clear_cache()
-    assert (ingest(Project("1", strangers)).status, ingest(shop).status) == (202, 401)
+    assert (ingest(Project("1", key)).status, ingest(shop).status) == (202, 401)
 
 
-def test_a_project_that_a_stranger_creates_meanwhile_gets_a_free_number(
+def test_a_project_that_an_anonymous_caller_creates_during_a_restore_gets_a_free_id(
     deployed: Deployed, place: str
 ) -> None:
     shop = shop_with_events(8)
@@ -140,7 +140,7 @@ def test_a_project_that_a_stranger_creates_meanwhile_gets_a_free_number(
     with fault(20, throttled):
         assert run("restore", place, "--stack", OTHER).code == 1
     clear_cache()
-    strangers = php(action="generate").json["hash"]
+    key = php(action="generate").json["hash"]
     assert ingest(shop).status == 401
     done("restore", place, "--stack", OTHER)
     clear_cache()
@@ -149,10 +149,12 @@ def test_a_project_that_a_stranger_creates_meanwhile_gets_a_free_number(
     assert done("projects", "create", "new", "--json", "--stack", OTHER).json["id"] == "3"
     clear_cache()
     assert ingest(shop).status == 202
-    assert ingest(Project("2", strangers)).status == 202
+    assert ingest(Project("2", key)).status == 202
 
 
-def test_of_two_runs_at_once_the_slower_one_ends(deployed: Deployed, place: str) -> None:
+def test_the_slower_of_two_restores_at_once_ends_with_an_error(
+    deployed: Deployed, place: str
+) -> None:
     shop = shop_with_events()
     done("backup", place)
     other = deploy_another(OTHER)
@@ -174,7 +176,7 @@ def test_of_two_runs_at_once_the_slower_one_ends(deployed: Deployed, place: str)
 # ------------------------------------------------------------------ refused
 
 
-def test_there_must_be_a_backup(deployed: Deployed, place: str) -> None:
+def test_a_restore_without_a_backup_is_refused(deployed: Deployed, place: str) -> None:
     assert failed("restore", place) == f"error: There is no backup in {place}.\n"
 
 
@@ -223,9 +225,9 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(
 ) -> None:
     shop_with_events()
     done("backup", place)
-    said = damage(Path(place), how)
+    expected = damage(Path(place), how)
     deploy_another(OTHER)
-    assert said in failed("restore", place, "--stack", OTHER)
+    assert expected in failed("restore", place, "--stack", OTHER)
     assert not any(rows().values())
 
 

@@ -1,4 +1,4 @@
-"""A secret that is sent to any endpoint, in any place, is nowhere afterwards."""
+"""A secret that is sent to any endpoint, in any field, is neither stored nor shown nor logged."""
 
 import base64
 import copy
@@ -45,7 +45,7 @@ from tests.support.webhooks import queued
 HIDDEN = "hush-Zq7Vx2Lm9Kp4"
 # The kinds whose pages are opened.
 ON_PAGES = ["card", "jwt", "query", "json in json"]
-# Places in the schemas of all endpoints. They grow with the schemas.
+# Fields in the schemas of all endpoints. They grow with the schemas.
 LEAST_PLACES = 150
 
 type OfObject = Callable[[], dict[str, Any]]
@@ -126,7 +126,7 @@ def assert_nowhere(secret: str, text: str, kind: str = "") -> None:
 # Pages take the most time, and can only show what is stored: those of some kinds are enough.
 @pytest.mark.parametrize("kinds", [[*ALL], ON_PAGES], ids=["stored", "shown"])
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_secret_is_nowhere(
+def test_a_secret_is_neither_stored_nor_shown_nor_logged(
     endpoint: str, kinds: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -143,7 +143,9 @@ def test_a_secret_is_nowhere(
 
 
 @pytest.mark.parametrize("endpoint", ["sdk", "ingest", "legacy"])
-def test_what_a_secret_s_name_holds_is_nowhere(project: Project, endpoint: str) -> None:
+def test_values_under_names_of_secrets_are_neither_stored_nor_shown(
+    project: Project, endpoint: str
+) -> None:
     named = dict.fromkeys(NAMES, HIDDEN)
     pairs = [[name, HIDDEN] for name in NAMES]
     objects = {**named, "deep": [{"deeper": named}], "pairs": pairs}
@@ -155,7 +157,7 @@ def test_what_a_secret_s_name_holds_is_nowhere(project: Project, endpoint: str) 
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_secret_by_a_rule_of_the_organization_is_nowhere(
+def test_secrets_by_rules_of_the_organization_are_neither_stored_nor_logged(
     endpoint: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -172,7 +174,9 @@ def test_a_secret_by_a_rule_of_the_organization_is_nowhere(
 
 
 @pytest.mark.parametrize("endpoint", ["sdk", "ingest", "legacy"])
-def test_what_a_name_of_a_rule_holds_is_nowhere(project: Project, endpoint: str) -> None:
+def test_values_under_names_of_a_rule_are_neither_stored_nor_shown(
+    project: Project, endpoint: str
+) -> None:
     scrubbing_rules.set_of_project(project.id, "name: customer number\nname: Badge")
     named = dict.fromkeys(
         ("customerNumber", "old_customer_number", "X-Badge", "badge%5Bid"), HIDDEN
@@ -186,7 +190,7 @@ def test_what_a_name_of_a_rule_holds_is_nowhere(project: Project, endpoint: str)
     assert "plain-value" in text
 
 
-def test_how_many_places_there_are() -> None:
+def test_secrets_are_planted_in_enough_fields() -> None:
     bodies = [make("x", lambda: anything("x")) for make in (sdk_event, ingest_body, legacy_body)]
     found = [path for body in bodies for path in places(body, "x")]
     assert len(found) >= LEAST_PLACES
@@ -197,10 +201,10 @@ def test_the_page_of_an_event_says_what_was_scrubbed(project: Project) -> None:
     assert event["scrubbed"] == [{"field": "context.password", "rule": "name"}]
     members.add("default", OWNER, "owner")
     page = signed_in(OWNER).get(f"projects/{project.id}/events/{event['id']}")
-    said = (
+    expected = (
         "Secrets in this event were replaced by [Filtered] before it was stored: context.password"
     )
-    assert said in words(page.html)
+    assert expected in words(page.html)
 
 
 def test_the_settings_turn_scrubbing_off(project: Project) -> None:
@@ -220,7 +224,7 @@ def test_the_settings_turn_scrubbing_off(project: Project) -> None:
     assert kept(project, {"message": planted})["message"] == planted
 
 
-def test_contract_apis_group_and_compare_what_was_sent(project: Project) -> None:
+def test_contract_apis_group_and_compare_events_before_scrubbing(project: Project) -> None:
     sent = [{"message": f"token=secret{n}"} for n in (1, 2)]
     found = [kept(project, each) for each in sent]
     assert [each["message"] for each in found] == ["token=[Filtered]"] * 2
@@ -244,7 +248,7 @@ def test_events_of_sdks_are_grouped_without_secrets() -> None:
     assert first["issue_id"] == second["issue_id"]
 
 
-def test_texts_among_headers_and_tags_are_names_with_values() -> None:
+def test_headers_and_tags_that_are_texts_are_scrubbed_by_their_names() -> None:
     project = new_project()
     for headers, tags in (
         (["X-Api-Key:hush", "Cookie: hush", "Accept:*/*"], ["password:hush", "a:b"]),
@@ -259,7 +263,7 @@ def test_texts_among_headers_and_tags_are_names_with_values() -> None:
     assert kept_as_sent["context"]["request"]["headers"]["Accept"] == "*/*"
 
 
-def test_a_parameter_that_the_message_names_is_nowhere() -> None:
+def test_a_parameter_that_the_message_names_as_a_secret_is_scrubbed() -> None:
     project = new_project()
     logged = {"message": "%s has no password=%s", "params": ["ada", "hush"]}
     sdk.capture(project, exception=None, logentry=logged)

@@ -52,10 +52,10 @@ def message(project: Project, sent: str = MESSAGE) -> Any:
     return kept(project, {"message": sent})["message"]
 
 
-# ------------------------------------------------------------------ whose settings hold
+# ------------------------------------------------------------------ which settings apply
 
 
-def test_the_rules_of_a_project_and_of_its_organization_add_up(busy: Project) -> None:
+def test_the_rules_of_a_project_and_of_its_organization_are_combined(busy: Project) -> None:
     scrubbing_rules.set_of_organization("default", "name: badge\nip-addresses: on")
     assert message(busy) == "EMP-12 of [Filtered] has badge=[Filtered]&pin=56"
     scrubbing_rules.set_of_project(busy.id, "pattern: EMP-[0-9]+\nname: pin")
@@ -68,7 +68,7 @@ def test_the_rules_of_a_project_and_of_its_organization_add_up(busy: Project) ->
     assert projects.find(busy.id).scrub_rules == organizations.find("default").scrub_rules == ""
 
 
-def test_a_project_goes_by_its_organization_or_differs(busy: Project) -> None:
+def test_a_project_uses_the_settings_of_its_organization_or_its_own(busy: Project) -> None:
     secret = "token=abc"
     organizations.change_scrubbing("default", False, None)
     assert message(busy, secret) == secret
@@ -85,7 +85,7 @@ def test_a_project_goes_by_its_organization_or_differs(busy: Project) -> None:
     assert message(busy, secret) == "token=[Filtered]"
 
 
-def test_an_unclaimed_project_goes_by_the_default_organization(busy: Project) -> None:
+def test_an_unclaimed_project_uses_the_rules_of_the_default_organization(busy: Project) -> None:
     scrubbing_rules.set_of_organization("default", RULES)
     assert capture(Project("", "9" * 32), message="EMP-1").status == 200
     (project,) = projects.list_unclaimed()
@@ -95,7 +95,7 @@ def test_an_unclaimed_project_goes_by_the_default_organization(busy: Project) ->
     assert message(found) == MESSAGE
 
 
-def test_rules_act_before_an_event_of_an_sdk_is_grouped(busy: Project) -> None:
+def test_rules_are_applied_before_events_of_sdks_are_grouped(busy: Project) -> None:
     scrubbing_rules.set_of_project(busy.id, RULES)
     for number in (1, 2):
         sdk.capture(busy, exception=None, message=f"EMP-{number} is unknown, says EMP-{number}")
@@ -105,7 +105,7 @@ def test_rules_act_before_an_event_of_an_sdk_is_grouped(busy: Project) -> None:
     assert len({each["issue_id"] for each in of_ingest}) == 2
 
 
-def test_the_address_of_the_client_is_not_added_where_addresses_are_replaced(busy: Project) -> None:
+def test_the_address_of_the_client_is_not_added_if_addresses_are_replaced(busy: Project) -> None:
     asking = {"sdk": {"settings": {"infer_ip": "auto"}}, "user": {"username": "ada"}}
     sdk.capture(busy, **asking)
     assert "ip_address" in events(busy)[0]["context"]["user"]
@@ -144,7 +144,7 @@ def test_rules_are_read_once_for_each_version_and_only_if_there_are_some(
 
 
 @pytest.mark.parametrize("endpoint", SEND)
-def test_an_event_waits_for_rules_that_cannot_be_read(busy: Project, endpoint: str) -> None:
+def test_an_event_is_503_while_its_rules_cannot_be_read(busy: Project, endpoint: str) -> None:
     scrubbing_rules.set_of_project(busy.id, RULES)
 
     def response(call: Any) -> Any:
@@ -198,7 +198,7 @@ def test_a_deleted_project_leaves_no_rules(busy: Project) -> None:
 # ------------------------------------------------------------------ preview
 
 
-def test_a_preview_names_places_and_no_values(busy: Project) -> None:
+def test_a_preview_names_paths_and_no_values(busy: Project) -> None:
     scrubbing_rules.set_of_organization("default", "name: pin")
     frame = {"filename": "a.py", "vars": {"badge": "hush-1", "token": "hush-2"}}
     exception = {"type": "E", "value": "v", "stacktrace": {"frames": [frame, frame]}}
@@ -235,9 +235,9 @@ def test_the_command_sets_shows_and_previews(busy: Project, tmp_path: Path) -> N
     kept(busy, {"message": "EMP-77", "context": {"token": "hush"}})
     file = tmp_path / "rules.txt"
     file.write_text(RULES)
-    said = done("scrubbing", "preview", busy.id, "--rules", str(file)).out.splitlines()
-    assert said[1].split() == ["1", "message", "own-pattern", "replaced"]
-    assert said[-1] == "Newest events looked at: 1. Nothing was changed."
+    output = done("scrubbing", "preview", busy.id, "--rules", str(file)).out.splitlines()
+    assert output[1].split() == ["1", "message", "own-pattern", "replaced"]
+    assert output[-1] == "Newest events looked at: 1. Nothing was changed."
     found = run(
         "scrubbing", "preview", busy.id, "--rules", "-", "--org", "--json", stdin=b"exempt: **"
     ).json
@@ -271,16 +271,14 @@ def test_the_command_sets_shows_and_previews(busy: Project, tmp_path: Path) -> N
     assert emptied.splitlines()[-1].split() == ["rules", "none"]
 
 
-def test_the_command_refuses_what_is_wrong_and_changes_nothing(
-    busy: Project, tmp_path: Path
-) -> None:
+def test_the_command_refuses_wrong_input_and_changes_nothing(busy: Project, tmp_path: Path) -> None:
     file = tmp_path / "rules.txt"
     file.write_text("name: x\npattern: (a")
-    said = "error: rules: Line 2: RE2 does not accept the pattern: missing ): (a.\n"
+    output = "error: rules: Line 2: RE2 does not accept the pattern: missing ): (a.\n"
     set_ = ("scrubbing", "set", busy.id, "--scrub", "off", "--rules")
-    assert failed(*set_, str(file)) == said
-    assert failed("scrubbing", "preview", busy.id, "--rules", str(file)) == said
-    assert failed("scrubbing", "set", "--org", "default", "--rules", str(file)) == said
+    assert failed(*set_, str(file)) == output
+    assert failed("scrubbing", "preview", busy.id, "--rules", str(file)) == output
+    assert failed("scrubbing", "set", "--org", "default", "--rules", str(file)) == output
     assert "cannot be read" in failed(*set_, str(tmp_path / "nothing"))
     assert "There is no organization 7." in failed("scrubbing", "show", "--org", "7")
     assert "There is no project 77." in failed("scrubbing", "set", "77", "--rules", "/dev/null")

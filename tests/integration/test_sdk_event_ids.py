@@ -19,7 +19,7 @@ def own_id(project: Project, sdk_id: str) -> str | None:
     return found.id if found else None
 
 
-def test_prompt_and_late_events_are_found_by_the_id_that_their_sdk_got(
+def test_prompt_and_late_events_are_found_by_their_sdk_event_id(
     busy: Project, clock: Clock
 ) -> None:
     prompt = sdk.capture(busy)
@@ -61,9 +61,7 @@ def test_cleared_and_expired_events_are_not_found(busy: Project, clock: Clock) -
     assert own_id(busy, expired) is None
 
 
-def test_an_event_of_a_moment_ago_is_found_while_the_index_lags(
-    busy: Project, clock: Clock
-) -> None:
+def test_a_recent_event_is_found_while_the_index_lags(busy: Project, clock: Clock) -> None:
     for _ in range(3):
         sdk.capture(busy)
     wanted = sdk.capture(busy)
@@ -108,7 +106,9 @@ def test_an_sdk_may_use_uuids_of_version_7(busy: Project) -> None:
     assert own_id(busy, mine) == event["id"] != mine
 
 
-def test_events_of_0_1_0_are_found_by_their_own_id_alone(busy: Project, clock: Clock) -> None:
+def test_events_of_release_0_1_0_are_found_only_by_their_own_id(
+    busy: Project, clock: Clock
+) -> None:
     sdk_id = uuid.uuid4().hex
     old = stream.event(busy.id, clock.ms, event_id=sdk_id, release="1.0")
     old["release"] = {"S": f"{busy.id}#{release_hash('1.0')}"}

@@ -22,7 +22,7 @@ ONCE = "an-idempotency-key-that-may-be-secret"
 
 
 def every_request(project: Project) -> list[Response]:
-    """Keys, right and wrong, in every place where one may stand, in good and bad requests."""
+    """Send keys, right and wrong, in every position of good and bad requests."""
     responses = []
     path = f"/api/projects/{project.id}/events"
     for key in (project.key, WRONG):
@@ -63,7 +63,7 @@ def denied(each: Call) -> BaseException:
 
 
 @pytest.mark.parametrize("error", [None, throttled, unreachable, denied])
-def test_no_key_appears_in_logs_output_or_answers(
+def test_no_key_appears_in_logs_output_or_responses(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
     error: Callable[[Call], BaseException] | None,
@@ -80,11 +80,11 @@ def test_no_key_appears_in_logs_output_or_answers(
     if error:
         assert 503 in {response.status for response in responses}
         assert "the store failed" in caplog.text
-    said = [json.dumps([response.text, response.headers]) for response in responses]
+    bodies = [json.dumps([response.text, response.headers]) for response in responses]
     logged = [f"{record.getMessage()} {vars(record)}" for record in caplog.records]
     printed = capfd.readouterr()
     for secret in (project.key, WRONG, ONCE):
-        for text in [*said, *logged, caplog.text, printed.out, printed.err]:
+        for text in [*bodies, *logged, caplog.text, printed.out, printed.err]:
             assert secret not in text
 
 
@@ -100,7 +100,7 @@ def test_no_key_is_stored_in_the_clear() -> None:
 
 
 def attempts(mine: Project, theirs: Project) -> dict[str, Callable[[], Response]]:
-    """What the owner of one key may try on another project."""
+    """Return what the holder of one key can try on another project."""
     key = {"X-Api-Key": mine.key}
     bearer = {"Authorization": f"Bearer {mine.key}"}
     path = f"projects/{theirs.id}/events"
@@ -128,7 +128,7 @@ NAMES = sorted(attempts(Project("", ""), Project("", "")))
 
 @fuzz.bounded(10)
 @given(st.lists(st.sampled_from(NAMES), min_size=3, max_size=6))
-def test_no_order_of_requests_with_one_key_reads_or_changes_another_project(
+def test_no_sequence_of_requests_with_one_key_reads_or_changes_another_project(
     names: list[str],
 ) -> None:
     mine, theirs = new_project(), new_project()
@@ -147,7 +147,7 @@ def test_no_order_of_requests_with_one_key_reads_or_changes_another_project(
 
 
 def rows_of(project: Project) -> list[dict[str, Any]]:
-    """Every row that belongs to a project."""
+    """Return every row that belongs to a project."""
     return [
         row
         for table in account.rows().values()

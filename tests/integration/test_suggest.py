@@ -95,7 +95,7 @@ def test_a_frequent_value_does_not_hide_the_others(busy: Project, clock: Clock) 
     assert found == [f"release:{n:03d}" for n in range(59, 51, -1)]
 
 
-def test_what_is_cleared_or_expired_is_not_suggested(busy: Project, clock: Clock) -> None:
+def test_cleared_and_expired_values_are_not_suggested(busy: Project, clock: Clock) -> None:
     clock.ns = NOW_MS * 10**6
     put(busy, {"environment": "production"})
     assert terms(busy, "environment:") == ["environment:production"]
@@ -106,7 +106,7 @@ def test_what_is_cleared_or_expired_is_not_suggested(busy: Project, clock: Clock
 
 
 @pytest.mark.parametrize("key", ["release", "assigned", "tags[a]"])
-def test_dynamodb_is_never_asked_for_a_longer_key_than_it_takes(busy: Project, key: str) -> None:
+def test_no_query_has_a_key_that_is_too_long_for_dynamodb(busy: Project, key: str) -> None:
     visible = visible_in(busy.id)
     with recorded() as calls:
         assert search(visible, read_query(f"{key}:{'é' * 900}*")).issues == []

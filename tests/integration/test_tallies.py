@@ -136,7 +136,9 @@ def test_a_process_that_ends_at_any_call_stores_each_event_once(
 # ------------------------------------------------------------------ readers
 
 
-def test_readers_of_events_see_those_that_are_kept_in_full(busy: Project, clock: Clock) -> None:
+def test_readers_of_events_see_only_those_that_are_kept_in_full(
+    busy: Project, clock: Clock
+) -> None:
     sent = loop(busy, clock, 70)
     kept = {event["event_id"] for event in events(busy)}
     assert kept == {*sent[:KEPT_AN_HOUR], sent[31], sent[63]}
@@ -197,17 +199,17 @@ def test_the_command_says_how_many_events_are_kept_in_full(
     # The SDK's id of a tally leads to its issue.
     counted = sdk.capture(deep)
     assert done("issues", "show", deep.id, counted, "--json").json["id"] == issue.id
-    said = failed("events", "show", deep.id, counted)
+    error = failed("events", "show", deep.id, counted)
     assert (
         f"counted, but not kept in full: its issue has had many like it. The issue is {issue.id}"
-        in said
+        in error
     )
 
 
 # ------------------------------------------------------------------ what happens to an issue
 
 
-def test_a_deleted_issue_is_opened_again_by_a_tally_that_says_what_broke(
+def test_a_deleted_issue_is_opened_again_by_a_tally_with_title_and_culprit(
     busy: Project, clock: Clock
 ) -> None:
     loop(busy, clock, KEPT_AN_HOUR + 3)
@@ -238,7 +240,7 @@ def test_a_deleted_issue_is_opened_again_by_a_tally_that_says_what_broke(
     assert only_issue(busy.id).transaction == "checkout"
 
 
-def test_a_clear_hides_the_tallies_of_the_last_moments(busy: Project, clock: Clock) -> None:
+def test_a_clear_hides_recent_tallies(busy: Project, clock: Clock) -> None:
     loop(busy, clock, KEPT_AN_HOUR + 3)
     before = rows(busy.id)
     php(action="clear", hash=busy.key)
@@ -250,7 +252,9 @@ def test_a_clear_hides_the_tallies_of_the_last_moments(busy: Project, clock: Clo
     assert len(rows(busy.id)) == 2
 
 
-def test_a_tally_reopens_a_resolved_issue_and_keeps_its_words(busy: Project, clock: Clock) -> None:
+def test_a_tally_reopens_a_resolved_issue_and_keeps_its_search_text(
+    busy: Project, clock: Clock
+) -> None:
     loop(busy, clock, KEPT_AN_HOUR + 1)
     counted = digest(busy.id)
     issues.resolve(visible_in(busy.id), only_issue(busy.id).id, "ada@example.com")
@@ -282,7 +286,7 @@ def test_a_tally_in_the_dead_letter_queue_is_counted_by_a_redrive_once(
 
 
 @pytest.mark.parametrize("name", ["id", "username", "email"])
-def test_a_person_is_erased_from_tallies_and_the_counts_stay(
+def test_a_person_is_erased_from_tallies_and_the_counts_are_kept(
     busy: Project, clock: Clock, name: str
 ) -> None:
     loop(busy, clock, KEPT_AN_HOUR)

@@ -14,7 +14,7 @@ from tests.support.account import Clock
 ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.com"
 
 
-def test_teams_are_made_listed_renamed_and_deleted(clock: Clock) -> None:
+def test_teams_are_created_listed_renamed_and_deleted(clock: Clock) -> None:
     web = members.create_team("default", "web")
     clock.advance(1)
     ops = members.create_team("default", "ops")
@@ -25,7 +25,7 @@ def test_teams_are_made_listed_renamed_and_deleted(clock: Clock) -> None:
     assert members.list_teams(organizations.create("acme").id) == []
 
 
-def test_what_a_team_cannot_be() -> None:
+def test_invalid_or_duplicate_names_and_unknown_teams_are_refused() -> None:
     team = members.create_team("default", "web")
     for name in ("", "x" * 201):
         with pytest.raises(InvalidInputError, match="1 to 200 characters"):
@@ -68,7 +68,7 @@ def test_a_member_sees_the_projects_of_their_teams() -> None:
     assert members.list_members("default")[1] == Member(BOB, "member")
 
 
-def test_a_project_is_shown_to_teams_of_its_own_organization() -> None:
+def test_a_project_accepts_only_teams_of_its_own_organization() -> None:
     team = members.create_team(organizations.create("acme").id, "web").id
     project_id = a_project()
     with pytest.raises(InvalidInputError, match=f"Organization default has no team {team}"):
@@ -77,7 +77,7 @@ def test_a_project_is_shown_to_teams_of_its_own_organization() -> None:
         members.set_project_teams("7", [])
 
 
-def test_a_team_whose_deletion_was_cut_off_can_be_deleted_again() -> None:
+def test_an_interrupted_deletion_of_a_team_can_be_repeated() -> None:
     project_id = a_project()
     members.add("default", ADA, "owner")
     for number in range(1, 20):
@@ -99,7 +99,7 @@ def test_a_team_whose_deletion_was_cut_off_can_be_deleted_again() -> None:
     raise AssertionError("it never came to an end")
 
 
-def test_nobody_gets_into_a_team_that_is_being_deleted() -> None:
+def test_nobody_can_join_a_team_that_is_being_deleted() -> None:
     team = members.create_team("default", "web").id
     members.add("default", ADA, "owner")
     user = members.find_user(ADA)
@@ -109,7 +109,7 @@ def test_nobody_gets_into_a_team_that_is_being_deleted() -> None:
     assert members.list_members("default") == [Member(ADA, "owner")]
 
 
-def test_who_is_in_a_team_that_is_half_deleted_can_be_changed() -> None:
+def test_a_member_of_a_half_deleted_team_can_be_changed() -> None:
     team = members.create_team("default", "web").id
     members.add("default", ADA, "member", [team])
     store.remove_team("default", team)

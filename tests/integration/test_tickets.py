@@ -41,7 +41,7 @@ def desk(busy: Project, clock: Clock) -> Linked:
     return made
 
 
-def test_who_linked_it_is_noted(desk: Linked) -> None:
+def test_each_link_is_noted_with_its_ticket_and_person(desk: Linked) -> None:
     first = desk.link(f" {TICKET} ", by=BEN)
     assert (first.tracker_url, first.linked_by, first.notes) == (TICKET, BEN, 1)
     assert desk.issue() == first
@@ -49,11 +49,11 @@ def test_who_linked_it_is_noted(desk: Linked) -> None:
     assert desk.link(by=ANNA) == first
     assert rows() == before
     assert desk.link("none").tracker_url == ""
-    told = [(each.what, each.by, each.detail) for each in desk.activity()]
-    assert told == [("linked", ANNA, "to no ticket"), ("linked", BEN, f"to {TICKET}")]
+    noted = [(each.what, each.by, each.detail) for each in desk.activity()]
+    assert noted == [("linked", ANNA, "to no ticket"), ("linked", BEN, f"to {TICKET}")]
 
 
-def test_what_is_no_url_and_who_is_a_viewer_change_nothing(desk: Linked) -> None:
+def test_an_invalid_url_and_a_viewer_change_nothing(desk: Linked) -> None:
     before = rows()
     with pytest.raises(ErrataError, match="This is no URL"):
         desk.link("javascript:alert(1)")
@@ -62,7 +62,9 @@ def test_what_is_no_url_and_who_is_a_viewer_change_nothing(desk: Linked) -> None
     assert rows() == before
 
 
-def test_it_stays_with_events_and_for_a_year_after_the_issue_was_closed(desk: Linked) -> None:
+def test_a_link_is_kept_with_new_events_and_for_a_year_after_the_issue_was_closed(
+    desk: Linked,
+) -> None:
     desk.link()
     desk.send()
     assert (desk.issue().count, desk.issue().tracker_url) == (2, TICKET)
@@ -73,7 +75,7 @@ def test_it_stays_with_events_and_for_a_year_after_the_issue_was_closed(desk: Li
     assert (desk.issue().status, desk.issue().tracker_url) == ("regressed", TICKET)
 
 
-def test_a_link_that_is_cut_off_leaves_all_or_nothing(desk: Linked) -> None:
+def test_an_interrupted_link_is_complete_or_has_changed_nothing(desk: Linked) -> None:
     desk.assign(BEN)
     desk.clock.advance(1)
     visible, issue_id = desk.visible(), desk.issue().id
@@ -88,7 +90,7 @@ def test_a_link_that_is_cut_off_leaves_all_or_nothing(desk: Linked) -> None:
     assert done
 
 
-def test_many_are_linked_to_one_ticket_and_restored(desk: Linked) -> None:
+def test_linking_many_issues_to_one_ticket_can_be_undone(desk: Linked) -> None:
     desk.link(f"{TICKET}1")
     desk.send(fingerprint="other")
     change, seen_at = Change(LINK, url=TICKET), desk.clock.ms

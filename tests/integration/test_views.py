@@ -57,7 +57,7 @@ def test_a_view_is_saved_renamed_and_deleted(project: Project) -> None:
     assert len(rows()) == 2
 
 
-def test_what_is_not_a_view_is_refused(project: Project) -> None:
+def test_invalid_names_queries_and_orders_and_too_many_views_are_refused(project: Project) -> None:
     owner = shared(project)
     for name in ("", " ", "x" * 61, "a\nb", "open", "ALL", "\u202e"):
         with pytest.raises(InvalidInputError):
@@ -73,7 +73,7 @@ def test_what_is_not_a_view_is_refused(project: Project) -> None:
     views.save(owner, "7", "", "count")
 
 
-def test_viewers_save_only_their_own(project: Project) -> None:
+def test_viewers_cannot_save_or_delete_shared_views(project: Project) -> None:
     found = views.save(shared(project), "a", "", "count")
     with pytest.raises(ForbiddenError):
         views.save(shared(project, "viewer"), "b", "", "count")
@@ -82,23 +82,23 @@ def test_viewers_save_only_their_own(project: Project) -> None:
     assert names(shared(project, "viewer")) == ["a"]
 
 
-def test_two_who_save_at_once_lose_nothing(project: Project) -> None:
+def test_two_views_that_are_saved_at_once_are_both_kept(project: Project) -> None:
     for owner in (views.of_member(ADA), shared(project)):
         done: list[str] = []
 
-        def overtake(call: Call, owner: views.Owner = owner, done: list[str] = done) -> Any:
+        def save_first(call: Call, owner: views.Owner = owner, done: list[str] = done) -> Any:
             if call.operation in ("PutItem", "TransactWriteItems") and not done:
                 done.append(call.operation)
                 views.save(owner, "first", "", "count")
             return call.send()
 
-        with watched(overtake):
+        with watched(save_first):
             views.save(owner, "second", "", "count")
         assert done
         assert names(owner) == ["first", "second"]
 
 
-def test_they_go_with_the_project_and_the_member(project: Project, busy: Project) -> None:
+def test_views_are_deleted_with_their_project_or_member(project: Project, busy: Project) -> None:
     for each in (project, busy):
         views.save(shared(each), "shared", "", "count")
     for email in ("bob@example.com", ADA):
@@ -118,7 +118,7 @@ def test_they_go_with_the_project_and_the_member(project: Project, busy: Project
     assert names(views.of_member("bob@example.com")) == ["own"]
 
 
-def test_only_changes_that_others_see_are_in_the_audit_log(project: Project) -> None:
+def test_only_changes_of_shared_views_are_in_the_audit_log(project: Project) -> None:
     actor = Actor(ADA, "203.0.113.9")
     with audit.acting(lambda: actor):
         views.save(views.of_member(ADA), "own", "", "count")
