@@ -155,12 +155,47 @@ def test_files_that_are_sent_again_do_not_replace_the_stored_ones(shop: Project)
     assert len(objects()) == 2
 
 
-def test_names_are_bounded_and_scrubbed(shop: Project) -> None:
-    send(shop, attached(b"a", filename="n" * 9_999, content_type=7))
+def test_names_are_bounded_and_of_the_wrong_type_are_ignored(shop: Project) -> None:
+    large = b"x" * (MAX_FILE_BYTES + 1)
+    send(shop, attached(b"a", filename="n" * 9_999, content_type=7), attached(large, filename=7))
     (event,) = events(shop)
     (found,) = event["attachments"]
-    assert len(found["filename"]) == 200
+    assert found["filename"] == "n" * 200
     assert "content_type" not in found
+    assert event["problems"] == [{"field": "attachments", "problem": "are not stored: attachment"}]
+
+
+CARD = "4111111111111111"
+
+
+def test_secrets_in_names_and_types_of_attachments_are_replaced(shop: Project) -> None:
+    files = [
+        attached(b"a", filename="GET ?token=hush-1", content_type="text/plain;password=hush-2"),
+        attached(b"b", filename=f"receipt {CARD}.pdf", attachment_type=f"of {CARD}"),
+        # The name is scrubbed before it is cut: half a card number is not recognized.
+        attached(b"c", filename=f"{'n' * 190} {CARD}.pdf"),
+        attached(b"x" * (MAX_FILE_BYTES + 1), filename=f"{CARD}.bin"),
+    ]
+    send(shop, *files)
+    (event,) = events(shop)
+    named = [(each["filename"], each["content_type"]) for each in event["attachments"]]
+    assert named == [
+        ("GET ?token=[Filtered]", "text/plain;password=[Filtered]"),
+        ("receipt [Filtered].pdf", NAMES["content_type"]),
+        (f"{'n' * 190} [Filtered", NAMES["content_type"]),
+    ]
+    assert event["attachments"][1]["attachment_type"] == "of [Filtered]"
+    (problem,) = event["problems"]
+    assert problem["problem"] == "are not stored: [Filtered].bin"
+    assert read(shop, event["id"], 1) == ("receipt [Filtered].pdf", b"b")
+
+
+def test_names_of_attachments_keep_secrets_if_scrubbing_is_off(shop: Project) -> None:
+    projects.change_scrubbing(shop.id, False, None)
+    clear_cache()
+    send(shop, attached(b"a", filename=f"receipt {CARD}.pdf"))
+    (event,) = events(shop)
+    assert event["attachments"][0]["filename"] == f"receipt {CARD}.pdf"
 
 
 def test_attachments_of_a_refused_event_or_without_an_event_are_not_stored(shop: Project) -> None:

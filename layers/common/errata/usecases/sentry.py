@@ -221,7 +221,9 @@ class SdkSubmission:
                 self.files = found.contents
         scrub_sdk_event(named, None, access)
         if kept := named.get("kept"):
-            fields["attachments"] = kept
+            from errata.protocol.sentry.attachments import bounded
+
+            fields["attachments"] = bounded(kept)
         note_attachments(named["attachments"], problems)
 
     def _named(self, own: object) -> str | None:

@@ -32,7 +32,7 @@ class Attachments:
 def chosen(items: Iterable[EnvelopeItem]) -> Attachments:
     """Return the attachments among the items of an envelope: the first ones that are not too large.
 
-    Crash reports are left out: they count as a loss.
+    Crash reports are left out: they count as a loss. Texts are as sent: see `bounded`.
     """
     found = Attachments([], [], [])
     for item in items:
@@ -51,5 +51,19 @@ def chosen(items: Iterable[EnvelopeItem]) -> Attachments:
     return found
 
 
+def bounded(described: Iterable[Fields]) -> list[Fields]:
+    """Return the descriptions of files with texts of at most `MAX_TEXT` characters.
+
+    Scrub them first: half a secret is not recognized.
+    """
+    return [
+        {
+            name: value[:MAX_TEXT] if isinstance(value, str) else value
+            for name, value in each.items()
+        }
+        for each in described
+    ]
+
+
 def _text(value: object) -> str:
-    return value[:MAX_TEXT] if isinstance(value, str) else ""
+    return value if isinstance(value, str) else ""
