@@ -4,7 +4,7 @@ import pytest
 
 from errata.usecases import members
 from tests.support import sdk
-from tests.support.account import Project, new_project
+from tests.support.account import Clock, Project, new_project
 from tests.support.browser import Browser, signed_in
 from tests.support.calls import recorded
 from tests.support.cli import deployed, done
@@ -79,8 +79,9 @@ def test_feedback_is_hidden_from_other_teams_and_projects(busy: Project) -> None
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_command_lists_feedback(busy: Project) -> None:
+def test_the_command_lists_feedback_newest_first(busy: Project, clock: Clock) -> None:
     report(busy, "It\nbroke.")
+    clock.advance(1)  # ids of one millisecond have no order
     report(busy, "Again.")
     assert "It broke." in done("events", "feedback", busy.id).out
     first, second = done("events", "feedback", busy.id, "--json").json

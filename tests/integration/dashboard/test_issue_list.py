@@ -14,10 +14,12 @@ from tests.support.visible import visible_in
 
 
 def test_a_row_shows_title_badge_short_id_culprit_counts_and_times(
-    browser: Browser, busy: Project
+    browser: Browser, busy: Project, clock: Clock
 ) -> None:
     boom = {"message": "boom", "exception_class": "ValueError", "file": "/app/x.py", "line": 3}
-    send(busy, *[{**boom, "user": {"id": n}} for n in range(3)], {"message": "careful"})
+    send(busy, *[{**boom, "user": {"id": n}} for n in range(3)])
+    clock.advance(1)  # the ids of one millisecond have no order, nor have the issues' numbers
+    send(busy, {"message": "careful"})
     shown = browser.get(f"projects/{busy.id}/issues").text
     assert "ValueError: boom New error SHOP-2-1 /app/x.py:3 3 3 < 1 min just now" in shown
     assert "careful" in shown

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from errata.models.views import BUILT_IN
 from errata.usecases import members
 from functions.dashboard.issue_rows import ROW_BYTES
-from tests.support.account import Project
+from tests.support.account import Clock, Project
 from tests.support.browser import Browser, signed_in
 from tests.support.calls import recorded
 from tests.support.pages import (
@@ -93,15 +93,20 @@ def test_a_wrong_scope_is_refused(browser: Browser, busy: Project) -> None:
     assert browser.post(f"{path}/scope", query='is:"', range="1h").url.endswith("last-seen%3A-1h")
 
 
-def test_environments_are_chosen_without_scripts(browser: Browser, busy: Project) -> None:
-    send(busy, *[{"message": f"{n}", "environment": f"env {n}"} for n in range(9)])
+def test_environments_are_listed_newest_first_and_chosen_without_scripts(
+    browser: Browser, busy: Project, clock: Clock
+) -> None:
+    sent = [4, 5, 6, 7, 8, 0, 1, 2, 3]
+    for n in sent:
+        send(busy, {"message": f"{n}", "environment": f"env {n}"})
+        clock.advance(1)
     path = f"projects/{busy.id}/issues"
     more = re.search(r'<a href="(issues/environments[^"]+)"', browser.get(path).html)
     assert more
     with recorded() as calls:
         shown = browser.get(f"projects/{busy.id}/{more[1]}")
     assert len(calls) <= MAX_CALLS
-    assert re.findall(r'value="(env \d)"', shown.html) == [f"env {n}" for n in range(8, -1, -1)]
+    assert re.findall(r'value="(env \d)"', shown.html) == [f"env {n}" for n in reversed(sent)]
     shown = browser.post(f"{path}/scope", query=shown.value("query"), environment="env 0")
     assert shown.value("query") == 'is:open environment:"env 0"'
     assert "All environments" in browser.get(f"{path}/environments", {"HX-Request": "true"}).text
