@@ -10,7 +10,7 @@ from errata.models.alert import NEW, REGRESSED, AlertRule
 from errata.models.ids import now_ms
 from errata.store import webhooks as store
 from errata.store.webhooks import parse_message
-from errata.usecases import alerts, channels, members
+from errata.usecases import alerts, channels, members, webhooks
 from errata.usecases.channels import AlertTarget
 from errata.usecases.deliver import deliver
 from tests.support.account import Project
@@ -102,6 +102,60 @@ def test_an_admin_sees_the_form_and_a_member_of_no_team_gets_404(
     assert "Add rule" in eve.get(path(busy)).text
     members.add("default", "mia@example.com", "member")
     assert signed_in("mia@example.com").get(path(busy)).status == 404
+
+
+def controls(shown: Shown) -> set[str]:
+    """Return the names of the buttons and fields of a page, without its navigation."""
+    main = shown.html.partition("<main")[2].partition("</main>")[0]
+    return set(re.findall(r'<(?:button|input|select|textarea)\b[^>]* name="([^"]*)"', main))
+
+
+def test_a_member_reads_the_page_and_cannot_change_anything(
+    browser: Browser, busy: Project
+) -> None:
+    with receiver(response(403)) as there:
+        added = alerts.add(busy.id, rule(), [AlertTarget("slack", there.url)])
+        with recorded() as seen:
+            alerts.test(busy.id, added.id)
+        (sent,) = [each for each in seen if each.operation == "SendMessageBatch"]
+        with calling_as("WebhookDispatcherFunction"):
+            deliver(parse_message(sent.parameters["Entries"][0]["MessageBody"]))
+    (channel,) = added.channels
+    store.update_webhook(channels.find(busy.id, channel), name="#shop", disabled_at=now_ms())
+    (failed,) = webhooks.recent_attempts(busy.id, 10, now_ms())
+    form = {"on": ["new"], "to": [channel], "cooldown": "0"}
+    posts: dict[str, dict[str, Any]] = {
+        "add-rule": {"add-rule": "1", **form},
+        "save-rule": {"save-rule": added.id, "rule": added.id, **form},
+        "remove-rule": {"remove-rule": added.id},
+        "mute": {"mute": f"{added.id} 3600"},
+        "test": {"test": added.id},
+        "add-channel": {"add-channel": "1", "kind": "slack", "address": SECRET},
+        "remove-channel": {"remove-channel": channel},
+        "enable": {"enable": channel},
+        "again": {"again": failed.id},
+    }
+    offered = controls(browser.get(path(busy))) | controls(
+        browser.get(f"{path(busy)}?rule={added.id}")
+    )
+    assert offered >= posts.keys()
+    team = members.create_team("default", "web").id
+    members.set_project_teams(busy.id, [team])
+    members.add("default", "mia@example.com", "member", [team])
+    mia = signed_in("mia@example.com")
+    for query in ("", f"?rule={added.id}"):
+        shown = mia.get(path(busy) + query)
+        assert shown.status == 200
+        assert "tell #shop ." in shown.text
+        assert "Only owners and admins of the organization can change these alerts." in shown.text
+        assert controls(shown) == {"csrf"}
+    before = channels.find_setup(busy.id)
+    for fields in posts.values():
+        mia.get(path(busy))
+        with recorded() as calls:
+            assert mia.post(path(busy), **fields).status == 403, fields
+        assert "SendMessageBatch" not in [each.operation for each in calls]
+    assert channels.find_setup(busy.id) == before
 
 
 def test_the_log_lists_sent_and_failed_deliveries(browser: Browser, busy: Project) -> None:

@@ -28,19 +28,20 @@ def assigned(browser: Browser, path: str) -> str:
     return found[1].strip()
 
 
-def test_an_issue_is_assigned_on_its_page_and_found_by_its_assignee(
+def test_an_issue_is_assigned_on_its_page_and_every_member_sees_and_finds_it(
     browser: Browser, busy: Project, path: str
 ) -> None:
     team = members.create_team("default", "web").id
     members.add("default", BEN, "admin")
-    assert assigned(browser, path) == "nobody"
+    ben = signed_in(BEN)
+    assert assigned(ben, path) == assigned(browser, path) == "nobody"
     shown = browser.post(path, assign="me", was="")
     assert f"{OWNER} self-assigned" in shown.text
-    assert assigned(browser, path) == OWNER
+    assert assigned(ben, path) == assigned(browser, path) == OWNER
     others = browser.get(f"{path}/assign")
     assert f'value="{BEN}"' in others.html
     assert browser.post(f"{path}/assign", assign=f"#{team}", was=f"member:{OWNER}").status == 200
-    assert assigned(browser, path) == "web, a team"
+    assert assigned(ben, path) == assigned(browser, path) == "web, a team"
     with recorded() as calls:
         shown = browser.get(f"projects/{busy.id}/issues")
     assert 'title="assigned to #web">we<' in shown.html
@@ -51,6 +52,8 @@ def test_an_issue_is_assigned_on_its_page_and_found_by_its_assignee(
     browser.get(f"{path}/assign")
     browser.post(f"{path}/assign", assign_typed="1", assign_to=OWNER, was=f"team:{team}")
     assert "boom" in browser.get(mine).text
+    assert "No issues match" in ben.get(mine).text
+    assert "boom" in ben.get(mine.replace("Ame", f"A{OWNER}")).text
     members.remove("default", BEN)
     assignees.clear_cache()
     browser.get(path)

@@ -54,7 +54,7 @@ def test_a_page_that_has_not_changed_costs_one_read_unit(
         assert units(calls) == 1
 
 
-def test_a_changed_page_is_sent_without_its_event_and_the_next_refresh_is_204(
+def test_a_changed_page_is_sent_without_its_event_and_the_next_refresh_costs_one_read_unit(
     browser: Browser, busy: Project, clock: Clock
 ) -> None:
     (first,) = send(busy, EVENT | {"stack_trace": "Error: x\n  at charge (/app/pay.js:1:2)"})
@@ -79,7 +79,10 @@ def test_a_changed_page_is_sent_without_its_event_and_the_next_refresh_is_204(
     for each in taken[1].split(","):
         name = each.removeprefix("#").removesuffix(":outerMorph")
         assert (shown.html.count(f'id="{name}"'), page.html.count(f'id="{name}"')) == (1, 1)
-    assert browser.get(refresh_of(shown, page.url), HTMX).status == 204
+    with recorded() as calls:
+        shown = browser.get(refresh_of(shown, page.url), HTMX)
+    assert (shown.status, shown.html) == (204, "")
+    assert units(calls) == 1
 
 
 def test_a_refresh_updates_the_relative_times(

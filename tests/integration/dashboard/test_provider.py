@@ -102,12 +102,29 @@ def test_a_callback_in_another_browser_is_refused(domain: Pool) -> None:
     assert domain.asked == []
 
 
+def test_a_code_works_once(domain: Pool) -> None:
+    browser, other = Browser(), Browser()
+    path = given(domain, begun(browser))
+    assert browser.get(path).status == 200
+    # Whoever has seen the code begins a sign-in of their own with it.
+    refused = other.get(f"callback?code=code&state={begun(other)['state']}")
+    assert refused.status == 401
+    assert "The code has been used or has expired. Sign in again." in refused.text
+    assert SESSION_COOKIE not in other.cookies
+    assert [each["code"] for each in domain.asked] == ["code"] * 2
+    # The sign-in is over: its address opened again, such as by "Back", asks the provider nothing.
+    assert browser.get(path).status == 401
+    assert len(domain.asked) == 2
+    assert browser.get("projects").status == 200
+
+
 def test_a_refused_sign_in_shows_an_error_and_an_unknown_code_is_401(domain: Pool) -> None:
     browser = Browser()
     asked = begun(browser)
     refused = browser.get(f"callback?error=access_denied&state={asked['state']}")
     assert "refused the sign-in" in refused.text
-    assert browser.get(f"callback?code=used&state={asked['state']}").status == 401
+    assert browser.get(f"callback?code=unknown&state={asked['state']}").status == 401
+    assert SESSION_COOKIE not in browser.cookies
 
 
 def test_an_address_block_may_exchange_twenty_codes_a_minute(domain: Pool, clock: Clock) -> None:
