@@ -1,6 +1,9 @@
 """`make deploy`: which settings a deployment keeps, and what it refuses before it starts."""
 
 import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from dev.deploy import (
 )
 from dev.process import ROOT
 from dev.template import load
+from tests.support.calls import Call, watched
 
 PARAMETERS: dict[str, Any] = {
     "RetentionDays": {"Type": "Number", "Default": 30, "MinValue": 1, "MaxValue": 3650},
@@ -247,16 +251,60 @@ def test_templates_of_every_release_have_errata_s_description() -> None:
     assert all(f"\nDescription: {DESCRIPTION}" in text for text in texts)
 
 
+# ------------------------------------------------------------------ the order
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Return what a deployment does, in order: calls of AWS, builds, and programs, which fail."""
+    done: list[str] = []
+
+    def watch(call: Call) -> Any:
+        done.append(call.operation)
+        return call.send()
+
+    def built(_: object) -> AbstractContextManager[str]:
+        done.append("build")
+        return nullcontext("")
+
+    def run(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        done.append(" ".join([Path(words[0]).name, words[1]]))
+        return subprocess.CompletedProcess(words, 1)
+
+    monkeypatch.setattr("dev.deploy.artifacts", built)
+    monkeypatch.setattr("dev.deploy.subprocess.run", run)
+    with watched(watch):
+        yield done
+
+
+@pytest.mark.usefixtures("account")
+def test_aws_is_asked_before_the_build_and_a_failed_deployment_saves_no_settings(
+    steps: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = tmp_path / "deployments.json"
+    setting = ("--set", "RetentionDays=90")
+    assert main([*setting, "--stack", "errata-new", "--yes", "--records", str(records)]) == 1
+    assert steps == ["GetCallerIdentity", "DescribeStacks", "build", "sam deploy"]
+    assert "The settings were not saved" in capsys.readouterr().err
+    assert not records.exists()
+
+
 @pytest.mark.parametrize(
-    ("missing", "remedy"),
+    ("missing", "remedy", "asked"),
     [
-        ("AWS_REGION", "AWS_REGION=eu-central-1 make deploy"),
-        ("AWS_ACCESS_KEY_ID", "Put credentials for the AWS account into the environment"),
+        ("AWS_REGION", "AWS_REGION=eu-central-1 make deploy", []),
+        (
+            "AWS_ACCESS_KEY_ID",
+            "Put credentials for the AWS account into the environment",
+            ["GetCallerIdentity"],
+        ),
     ],
 )
-def test_a_missing_region_or_credentials_are_reported_with_a_remedy(
+def test_a_missing_region_or_credentials_are_reported_before_anything_is_built(
     missing: str,
     remedy: str,
+    asked: list[str],
+    steps: list[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -277,13 +325,16 @@ def test_a_missing_region_or_credentials_are_reported_with_a_remedy(
             monkeypatch.setenv(name, value)
     assert main([]) == 1
     assert remedy in capsys.readouterr().err
+    assert steps == asked
 
 
-def test_a_wrong_setting_is_reported_without_an_account(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.usefixtures("account")
+def test_a_wrong_setting_is_reported_before_aws_is_asked_or_anything_is_built(
+    steps: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--set", "RetentionDay=90"]) == 1
+    assert main(["--yes", "--set", "RetentionDay=90"]) == 1
     assert "Did you mean RetentionDays?" in capsys.readouterr().err
+    assert steps == []
 
 
 # ------------------------------------------------------------------ the command

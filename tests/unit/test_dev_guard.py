@@ -25,6 +25,8 @@ class Emulator:
     def __init__(self) -> None:
         self.reached: list[tuple[str, str, bytes]] = []
         self.noted = 0
+        # The names of the headers of the last response.
+        self.headers: set[str] = set()
         self.guard = Guard(self.app, self.find_secret, frozenset({"ForgotPassword"}), self.note)
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
@@ -74,6 +76,7 @@ class Emulator:
             self.guard(scope, receive, send).send(None)
         if kind != "http":
             return sent[0]["code"], sent[0]["type"]
+        self.headers = {name.decode().lower() for name, _ in sent[0]["headers"]}
         return sent[0]["status"], sent[1]["body"].decode()
 
 
@@ -210,6 +213,20 @@ def test_a_web_page_is_refused_even_with_a_signature(
     status, body = emulator.send("POST", "/", {**signed(), **header}, FORM)
     assert (status, emulator.reached) == (403, [])
     assert "Web pages" in body
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "GET", "POST"])
+@pytest.mark.parametrize("path", ["/", "/_ministack/reset", f"{API}/dashboard"])
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", f"http://{HOST}"])
+def test_no_web_page_can_read_a_refusal(
+    emulator: Emulator, method: str, path: str, origin: str
+) -> None:
+    # A page may call the API, but not by the name of another host.
+    host = "evil.example" if path.startswith(API) else HOST
+    asked = {"host": host, "origin": origin, "access-control-request-method": "POST"}
+    assert emulator.send(method, path, asked)[0] == 403
+    # A browser shows a response to a page only with `Access-Control-Allow-Origin`.
+    assert emulator.headers == {"content-type", "content-length"}
 
 
 def test_a_web_page_may_call_the_api(emulator: Emulator) -> None:

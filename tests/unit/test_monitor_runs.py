@@ -58,13 +58,36 @@ def test_a_run_that_hangs_beside_many_good_ones_times_out_and_is_reported() -> N
     assert monitor_runs.apply(reported, sent[0]) == reported
 
 
-def test_a_monitor_keeps_at_most_100_runs_in_progress_and_20_without_a_schedule() -> None:
+def test_a_monitor_keeps_the_oldest_100_runs_in_progress_and_they_time_out() -> None:
     config = MonitorConfig(crontab="* * * * *", max_runtime=1_000)
     begun = [check_in("in_progress", START + n * 1_000, f"{n:032x}") for n in range(150)]
     full = applied(config, *begun)
     assert [run.id for run in full.runs] == [f"{n:032x}" for n in range(100)]
+    assert {run.status for run in full.runs} == {"in_progress"}
+    later = monitor_runs.advance(full, START + 1_010 * MINUTE)
+    timed_out = [run for run in later.runs if run.status == "timeout"]
+    assert [run.id for run in timed_out] == [f"{n:032x}" for n in range(100)]
+    assert [run.ended_ms for run in timed_out] == [
+        START + n * 1_000 + 1_000 * MINUTE for n in range(100)
+    ]
+    assert {run.event for run in timed_out} == {"owed"}
+    # A run that is not kept cannot time out. Its end still counts.
+    failed = monitor_runs.apply(full, check_in("error", START + MINUTE * 10, f"{149:032x}"))
+    (run,) = [run for run in failed.runs if run.id == f"{149:032x}"]
+    assert (run.status, run.event) == ("error", "owed")
+
+
+def test_without_a_schedule_the_newest_20_runs_in_progress_are_kept_and_none_times_out() -> None:
+    begun = [check_in("in_progress", START + n * 1_000, f"{n:032x}") for n in range(150)]
     without = applied(None, *begun)
     assert [run.id for run in without.runs] == [f"{n:032x}" for n in range(130, 150)]
+    assert {(run.status, run.event) for run in without.runs} == {("in_progress", "")}
+    assert monitor_runs.due_ms(without) is None
+    assert monitor_runs.advance(without, START + 365 * DAY) == without
+    # The end of a run that is no longer kept still counts.
+    failed = monitor_runs.apply(without, check_in("error", START + MINUTE * 10, f"{0:032x}"))
+    (run,) = [run for run in failed.runs if run.id == f"{0:032x}"]
+    assert (run.status, run.event) == ("error", "owed")
 
 
 def test_a_repeated_end_of_a_long_run_changes_nothing() -> None:

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from errata.config import settings
 from errata.errors import InvalidInputError, NotFoundError
 from errata.models.alert import EVENTS, MEMBERS, NEW, REGRESSED, USERS, AlertRule
 from errata.models.ids import issue_id
 from errata.store import clients, watermarks
+from errata.store.webhook_secrets import find_secrets
 from errata.usecases import alerts, channels, issues, members, webhooks
 from errata.usecases.channels import AlertTarget
-from tests.support.account import Clock, Project
+from tests.support.account import Clock, Project, rows
 from tests.support.alerts import (
     BOTH,
     KEY,
@@ -180,22 +180,30 @@ def test_rules_that_two_members_add_at_once_are_both_kept(busy: Project) -> None
     assert [each.kinds for each in channels.find_setup(busy.id).rules] == [(NEW,), (REGRESSED,)]
 
 
-def test_a_channel_address_is_not_in_the_table_and_is_deleted_with_its_channel(
+def test_a_channel_address_is_stored_encrypted_only_and_is_deleted_with_its_channel(
     busy: Project,
 ) -> None:
     url = "https://hooks.slack.com/services/T0/B0/secretX9f2"
     added = alerts.add(busy.id, rule(), [AlertTarget("slack", url), AlertTarget("pagerduty", KEY)])
-    rows = json.dumps(clients.dynamodb().scan(TableName=settings().projects_table)["Items"])
-    assert "secretX9f2" not in rows
-    assert KEY not in rows
+    stored = json.dumps(rows(), default=str)
+    assert added.channels[0] in stored
+    assert "secretX9f2" not in stored
+    assert KEY not in stored
+    found = clients.ssm().describe_parameters()["Parameters"]
+    path = f"/errata/errata/webhooks/{busy.id}"
+    # The account's own key for SSM encrypts them, which is free.
+    assert {each["Name"]: (each["Type"], each["KeyId"]) for each in found} == {
+        f"{path}/{channel}": ("SecureString", "alias/aws/ssm") for channel in added.channels
+    }
+    assert [find_secrets(busy.id, each).current for each in added.channels] == [url, KEY]
     shown = [each.url for each in channels.find_setup(busy.id).channels.values()]
     assert sorted(shown) == ["hooks.slack.com/…X9f2", "…EY12"]
     again = alerts.add(busy.id, rule(), [AlertTarget("slack", url)])
     assert again.channels == added.channels[:1], "the same address is the same channel"
     alerts.remove_channel(busy.id, again.channels[0])
     assert [each.channels for each in channels.find_setup(busy.id).rules] == [added.channels[1:]]
-    names = clients.ssm().describe_parameters()["Parameters"]
-    assert not [each for each in names if again.channels[0] in each["Name"]]
+    left = clients.ssm().describe_parameters()["Parameters"]
+    assert [each["Name"] for each in left] == [f"{path}/{added.channels[1]}"]
 
 
 def test_a_channel_is_failing_after_three_failed_deliveries_until_one_succeeds(

@@ -3,7 +3,7 @@
 import json
 import re
 
-from errata.usecases import monitors
+from errata.usecases import members, monitors
 from functions.web_api.monitor_schemas import CheckInSchema, MonitorSchema
 from tests.support import web_api
 from tests.support.account import Clock, new_project
@@ -68,12 +68,39 @@ def test_monitors_of_an_organization_come_in_pages_and_by_project(shop: Shop) ->
     assert {each["project"]["id"] for each in of_one} == {shop.id}
 
 
+def test_a_token_gets_only_monitors_of_projects_that_it_sees(shop: Shop) -> None:
+    hidden = new_project()
+    watched(shop.id)
+    watched(hidden.id, "secret-job")
+    bearer = token_of_team_member(shop)
+    path = "/api/0/organizations/default/monitors/"
+    assert [each["slug"] for each in shop.get(path)] == ["nightly-backup", "secret-job"]
+    assert [each["slug"] for each in shop.get(path, token=bearer)] == ["nightly-backup"]
+    of_hidden = f"/api/0/projects/default/{hidden.id}/monitors/"
+    assert shop.get(f"{path}?project={hidden.id}") == shop.get(of_hidden) != []
+    refused = shop.call("GET", f"{path}?project={hidden.id}", token=bearer)
+    assert (refused.status, "secret-job" in refused.text) == (400, False)
+    for one in ("", "secret-job/", "secret-job/checkins/"):
+        assert shop.call("GET", of_hidden + one).status == 200
+        refused = shop.call("GET", of_hidden + one, token=bearer)
+        assert (refused.status, "secret-job" in refused.text) == (404, False)
+    assert shop.call("DELETE", f"{of_hidden}secret-job/", token=bearer).status == 404
+    assert len(monitors.of_project(hidden.id)) == 1
+
+
+def token_of_team_member(shop: Shop) -> str:
+    """Return a token that may write, of a member who sees only this project."""
+    team = members.create_team("default", "web").id
+    members.set_project_teams(shop.id, [team])
+    return web_api.token("write", member=web_api.member(MEMBER, teams=(team,)))
+
+
 def test_an_owner_deletes_a_monitor_and_a_member_cannot(shop: Shop) -> None:
     watched(shop.id)
     watched(shop.id, environment="staging")
-    bearer = web_api.token("write", member=web_api.member(MEMBER))
-    refused = shop.call("DELETE", "monitors/nightly-backup/", token=bearer)
-    assert refused.status in (403, 404)
+    bearer = token_of_team_member(shop)
+    assert shop.call("DELETE", "monitors/nightly-backup/", token=bearer).status == 403
+    assert len(monitors.of_project(shop.id)) == 2
     deleted = shop.call("DELETE", "monitors/nightly-backup/?environment=staging")
     assert deleted.status == 202
     assert [each.environment for each in monitors.of_project(shop.id)] == ["production"]
