@@ -86,7 +86,7 @@ def seen(n: int, **changed: Any) -> Issue:
 
 @pytest.fixture
 def shop() -> Shop:
-    """Five projects: one busy, one empty. Their issues differ in all that a search asks for."""
+    """Return five projects, one of them empty, with issues that differ in every field."""
     made = step("a shop", _five_projects)
     return Shop(made.organization, made.projects, {**made.issues})
 

@@ -145,7 +145,7 @@ def test_changes_without_an_actor_are_not_in_the_log(busy: Project) -> None:
     assert lines() == ["project cleared"]
 
 
-def test_changes_of_unclaimed_projects_are_in_no_log() -> None:
+def test_changes_of_unclaimed_projects_are_not_in_a_log() -> None:
     created = unclaimed.create("script", "", "key", None, now_ms())
     assert created
     projects.rename(created.project.id, "job")

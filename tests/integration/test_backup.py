@@ -195,7 +195,7 @@ def test_a_backup_in_a_bucket_can_be_restored(deployed: Deployed) -> None:
     assert all(each["Key"].startswith("errata/today/") for each in listed)
 
 
-def test_a_bucket_that_does_not_exist_is_named(deployed: Deployed) -> None:
+def test_a_bucket_that_does_not_exist_is_an_error(deployed: Deployed) -> None:
     assert "NoSuchBucket" in failed("backup", "s3://nowhere/errata")
 
 
@@ -210,7 +210,9 @@ def test_a_place_that_is_neither_a_folder_nor_a_bucket_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_in_place_of_the_folder_is_named(deployed: Deployed, tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_named_in_the_error(
+    deployed: Deployed, tmp_path: Path
+) -> None:
     (tmp_path / "here").write_text("")
     assert "here" in failed("backup", str(tmp_path / "here"))
 

@@ -212,7 +212,7 @@ def test_a_flood_of_one_project_stays_at_the_ceiling_and_every_refusal_is_counte
     assert len(table.items) == accepted
     # At rest, an event takes one call of four milliseconds, and no longer now.
     assert slowest < 0.3
-    # Each environment asks once a second, and remembers the refusal.
+    # Each environment makes one call a second, and caches the refusal.
     assert max(table.refused.values()) <= environments
     assert losses(busy, caplog) == {"throttled": refused}
 

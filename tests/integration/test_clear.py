@@ -43,7 +43,7 @@ def timer_s(project: Project) -> int:
 
 @pytest.fixture
 def cleared(busy: Project, clock: Clock) -> Project:
-    """A project that was cleared a second ago, when it had three recent events."""
+    """Return a project that was cleared a second ago, when it had three recent events."""
     for _ in range(3):
         ingest(busy)
     clear(busy)

@@ -1,4 +1,4 @@
-"""The local stack looks at all its ports before it builds anything."""
+"""The local stack checks all its ports before it builds anything."""
 
 import socket
 

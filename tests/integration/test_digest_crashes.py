@@ -43,7 +43,7 @@ def fresh() -> str:
 
 
 def traffic(*project_ids: str) -> list[Item]:
-    """Events of three issues in two releases for each project, mixed. Some are tallies."""
+    """Return events of three issues in two releases for each project, mixed. Some are tallies."""
     return [
         (stream.tally if n > 3 else stream.event)(
             project_id,
@@ -249,7 +249,7 @@ def test_a_throttled_batch_is_retried_as_a_whole_and_not_issue_by_issue(
 
 
 def unreachable(_call: Call) -> BaseException:
-    """DynamoDB gives no response."""
+    """Return the error for a request to which DynamoDB does not respond."""
     return EndpointConnectionError(endpoint_url="https://dynamodb")
 
 

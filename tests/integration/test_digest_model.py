@@ -77,7 +77,7 @@ def traffic(project_id: str, seed: int) -> list[dict[str, Any]]:
 
 
 class Model:
-    """What a stream of events must lead to, in the simplest way."""
+    """The expected result of a stream of events, computed in the simplest way."""
 
     def __init__(self, project_id: str, seed: int) -> None:
         self.items = traffic(project_id, seed)

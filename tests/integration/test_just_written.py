@@ -1,4 +1,4 @@
-"""What was just written counts at once, though DynamoDB's ordinary reads may lag behind."""
+"""A row takes effect as soon as it is written, although eventually consistent reads lag."""
 
 from errata.usecases import webhooks
 from tests.support import stream

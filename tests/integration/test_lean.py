@@ -58,7 +58,7 @@ def running() -> Iterator[Server]:
 
 @pytest.fixture
 def server(running: Server) -> Server:
-    """A server with an empty table."""
+    """Return a server with an empty table."""
     create_table()
     running.received.clear()
     running.next.clear()

@@ -315,7 +315,7 @@ def test_many_resolved_issues_that_expired_return_in_one_batch(shop: Shop) -> No
     assert len(tally.counted(shop.id)["issues"]) == len(names), "each has its rows"
 
 
-def test_late_events_of_many_releases_bring_back_a_resolved_issue_that_expired(
+def test_replayed_events_of_many_releases_reopen_a_resolved_issue_that_expired(
     shop: Shop,
 ) -> None:
     shop.send()

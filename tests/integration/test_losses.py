@@ -142,7 +142,7 @@ def test_the_access_log_has_the_fields_that_the_ledger_reads() -> None:
 
 
 @pytest.mark.parametrize("reason", [*REASONS, *SDK_REASONS])
-def test_each_reason_is_counted_to_its_project_and_day(
+def test_each_reason_is_counted_for_its_project_and_day(
     reason: str, clock: Clock, busy: Project
 ) -> None:
     ours = LINE % (busy.id, reason)

@@ -212,7 +212,7 @@ def test_an_event_of_a_member_that_has_members_makes_its_head_regress(
 # ------------------------------------------------------------------ found by values
 
 
-def test_a_head_that_lives_longer_by_a_merge_is_still_found_by_its_values(
+def test_a_head_that_expires_later_because_of_a_merge_is_still_found_by_its_values(
     desk: WebhookDesk,
 ) -> None:
     """Its value rows do not live longer, so they must be written again."""

@@ -42,7 +42,7 @@ _projects = count(700)
 
 
 def plan(chance: random.Random) -> list[Any]:
-    """Events are counted, two issues are merged, and their head is settled. Then anything."""
+    """Return steps: count events, merge two issues, settle their head, and then anything."""
     change = chance.choice(_CHANGES[:-2])
     steps: list[Any] = [(0, 6, 0, killed, False), _merge(chance), (change, 0)]
     for _ in range(12):
@@ -68,7 +68,7 @@ def _merge(chance: random.Random) -> tuple[str, int, int]:
 
 
 class Merged(Model):
-    """What a stream of events must lead to. `heads` has the head of each member."""
+    """The expected result of a stream of events. `heads` has the head of each member."""
 
     def __init__(self, project_id: str, seed: int) -> None:
         super().__init__(project_id, seed)

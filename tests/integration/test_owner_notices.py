@@ -38,7 +38,7 @@ def clock(clock: Clock) -> Clock:
 
 @pytest.fixture
 def owned(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An organization with two owners, an admin and a project, in a deployment with SES."""
+    """Create an organization with two owners, an admin and a project. The deployment has SES."""
     monkeypatch.setenv("MAIL_IDENTITY", IDENTITY)
     settings.cache_clear()
     boto3.client("ses").verify_email_identity(EmailAddress="errata@example.com")

@@ -111,7 +111,7 @@ def test_a_lease_expires_after_five_seconds(simulate: Any) -> None:
 
 
 def test_a_key_that_sends_below_its_rate_loses_no_tokens(simulate: Any) -> None:
-    """Else a key would be refused below its rate, because tokens are lost with each lease."""
+    """Otherwise a key would be refused below its rate, because tokens are lost with each lease."""
     run = simulate(60, 2, environments=3)
     assert all(run.send(START_MS + n * 2_000, n % 3) for n in range(60))
 

@@ -447,7 +447,9 @@ def test_restore_prints_what_changes_for_clients(deployed: Deployed, place: str)
     assert "This stack keeps events for 7 days, the other one for 30." in printed
 
 
-def test_with_a_domain_nothing_changes_for_clients(deployed: Deployed, place: str) -> None:
+def test_nothing_changes_for_clients_of_stacks_with_the_same_domain(
+    deployed: Deployed, place: str
+) -> None:
     for stack in (OTHER, "errata-3"):
         deploy_another(stack, ApiUrl="https://errors.example.com")
     before = done("projects", "create", "shop", "--json", "--stack", OTHER).json

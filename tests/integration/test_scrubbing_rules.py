@@ -165,7 +165,7 @@ def test_an_event_is_503_while_its_rules_cannot_be_read(busy: Project, endpoint:
     assert len(events(busy)) == 1
 
 
-def test_functions_and_authorizers_of_neighbouring_releases_understand_each_other(
+def test_functions_understand_authorizers_of_the_release_before_and_after(
     busy: Project, clock: Clock
 ) -> None:
     scrubbing_rules.set_of_project(busy.id, RULES)

@@ -41,7 +41,9 @@ def test_an_event_is_found_by_errata_s_own_id_in_every_form(busy: Project) -> No
         assert own_id(busy, other) is None
 
 
-def test_of_two_events_with_one_id_the_newest_is_found(busy: Project, clock: Clock) -> None:
+def test_the_newest_of_two_events_with_one_sdk_event_id_is_found(
+    busy: Project, clock: Clock
+) -> None:
     sdk_id = uuid.uuid4().hex
     first, second = stream.put(
         stream.event(busy.id, clock.ms - 10_000 * n, event_id=sdk_id) for n in (2, 1)

@@ -104,7 +104,9 @@ CASES: list[Case] = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=[each[0] for each in CASES])
-def test_only_an_event_of_the_release_or_a_newer_one_reopens(shop: Shop, case: Case) -> None:
+def test_only_an_event_of_the_release_or_a_newer_one_reopens_the_issue(
+    shop: Shop, case: Case
+) -> None:
     _, others, seen, change, older, newer = case
     if others:
         shop.other(*others)
@@ -231,7 +233,7 @@ def test_comparing_versions_makes_no_call(shop: Shop) -> None:
     shop.settle(Change(RESOLVE, "7.0"))
     assert calls("1.0", "1.1") == plain
     shop.settle(Change(RESOLVE, SHA))
-    # Nobody has seen this release: is it there by now?
+    # No event had this release yet, so digest looks it up.
     assert calls("1.0", "1.1") == [plain[0], "BatchGetItem", *plain[1:]]
 
 

@@ -102,7 +102,7 @@ def test_projects_that_are_created_at_once_get_different_slugs() -> None:
     assert stored() == {("default", each.slug): each.id for each in made}
 
 
-def test_a_slug_that_is_taken_meanwhile_is_not_given_twice() -> None:
+def test_a_slug_that_is_taken_at_the_same_time_is_not_given_twice() -> None:
     create()
     with interleave("TransactWriteItems", [lambda: None, lambda: create()]):
         second = create()
@@ -301,7 +301,7 @@ def test_a_deleted_project_without_a_slug_gets_none() -> None:
 
 @pytest.fixture
 def issue(busy: Project) -> Issue:
-    """The second issue of the project `shop`."""
+    """Return the second issue of the project `shop`."""
     send(busy, {"message": "first"})
     send(busy, {"message": "second"})
     (found,) = (each for each in issues.list_issues(visible_in(busy.id)) if each.number == 2)

@@ -1,4 +1,4 @@
-"""EventsTable, pattern by pattern; runs on every emulator (see tests/support/account.py)."""
+"""The access patterns of EventsTable, on every emulator (see tests/support/account.py)."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -43,7 +43,7 @@ def numbered(project_id: str, number: int, at_ms: int = START_MS, **fields: Any)
     return event_id
 
 
-def test_an_event_comes_back_as_it_was_stored(project_id: str) -> None:
+def test_an_event_is_read_as_it_was_stored(project_id: str) -> None:
     item = stream.event(project_id, START_MS, release="1.0", context={"a": [1, None, "é\x00"]})
     events.put(item)
     (event,) = event_queries.by_ids(project_id, [item["sk"]["S"]])
@@ -119,7 +119,7 @@ def test_only_events_of_sdks_are_in_the_second_index(project_id: str) -> None:
     assert of_sdk["release"] == {"S": f"{project_id}#sdk#{SDK_ID}"}
 
 
-def test_events_are_found_by_id_in_the_order_asked_for(project_id: str) -> None:
+def test_events_are_found_by_id_in_the_requested_order(project_id: str) -> None:
     sent = stored(project_id, 130)
     wanted = [*sent[::-1], floor_id(1)]
     assert ids(event_queries.by_ids(project_id, wanted)) == sent[::-1]

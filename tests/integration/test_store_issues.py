@@ -1,4 +1,4 @@
-"""IssuesTable, pattern by pattern; runs on every emulator (see tests/support/account.py)."""
+"""The access patterns of IssuesTable, on every emulator (see tests/support/account.py)."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -79,7 +79,7 @@ def listed(pk: str, now_s: int) -> list[Release]:
     return list(releases.list_releases(visible_at(pk, now_s)).by_hash.values())
 
 
-def test_an_issue_comes_back_as_it_was_stored(pk: str) -> None:
+def test_an_issue_is_read_as_it_was_stored(pk: str) -> None:
     (stored,) = write(pk, ISSUE)
     assert stored == replace(ISSUE, number=1)
     assert issues.find_issue(visible_at(pk), ISSUE.id) == stored
@@ -365,7 +365,9 @@ def test_known_releases_stay_known_when_more_are_read(pk: str) -> None:
     assert others.known == {"r1": 5, "r2": 7}
 
 
-def test_after_a_clear_one_batch_reads_twice_and_the_next_ones_once(pk: str) -> None:
+def test_the_first_read_of_rows_after_a_clear_takes_two_calls_and_the_next_ones_one(
+    pk: str,
+) -> None:
     project_id, generations = pk.partition("#")[0], dict[str, int]()
     assert watermarks.move_watermark(project_id, Watermark(1, ""), 0)
 

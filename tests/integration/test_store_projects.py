@@ -1,4 +1,4 @@
-"""ProjectsTable, pattern by pattern; runs on every emulator (see tests/support/account.py)."""
+"""The access patterns of ProjectsTable, on every emulator (see tests/support/account.py)."""
 
 from dataclasses import replace
 
@@ -75,7 +75,7 @@ def test_a_revoked_key_stays_revoked_and_on_the_list() -> None:
         projects.revoke_key("b" * 64, 100)
 
 
-def test_settings_change_and_go_back_to_the_default() -> None:
+def test_settings_are_changed_and_reset_to_the_default() -> None:
     projects.add_project(PROJECT, [KEY])
     before = PROJECT
     for changed in (

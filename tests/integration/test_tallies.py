@@ -161,7 +161,7 @@ def test_a_page_of_events_skips_a_thousand_tallies_in_few_calls(
 
 @pytest.fixture
 def deep(busy: Project, clock: Clock) -> Project:
-    """A project with an issue of 70 events, of which 22 are kept in full."""
+    """Return a project with an issue of 70 events, of which 22 are kept in full."""
     loop(busy, clock, 70)
     digest(busy.id)
     return busy

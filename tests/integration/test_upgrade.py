@@ -175,7 +175,7 @@ def test_events_in_flight_are_counted_once(left: Restored) -> None:
     assert sum(counts(project(left, "sdks")).values()) == sum(before["sdks"].values()) + 1
 
 
-def test_every_list_shows_the_issues_that_the_release_left(left: Restored) -> None:
+def test_every_list_shows_the_issues_that_the_release_stored(left: Restored) -> None:
     def assert_listed() -> None:
         for name in left.projects:
             visible = visible_in(project(left, name).id)
@@ -232,7 +232,7 @@ def test_an_idempotency_key_is_replayed(left: Restored) -> None:
     assert len(stream.stored_events()) == stored + 1
 
 
-def test_an_sdk_s_event_that_comes_again_is_not_stored_again(left: Restored) -> None:
+def test_an_sdk_event_that_is_sent_again_is_not_stored_again(left: Restored) -> None:
     sdks = project(left, "sdks")
     stored = len(stream.stored_events())
     for sent in left.named["sdk events"].values():

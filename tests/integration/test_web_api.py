@@ -16,7 +16,7 @@ ADA = "ada@example.com"
 
 @pytest.fixture
 def shop() -> str:
-    """A project `shop` of the default organization. Returns its id."""
+    """Create a project `shop` of the default organization. Return its id."""
     created = projects.create("Shop")
     assert created
     return created.project.id

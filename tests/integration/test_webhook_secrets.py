@@ -14,7 +14,9 @@ from tests.support.receiver import receiver
 from tests.support.webhooks import attempts, messages, queued, verifies
 
 
-def test_after_rotations_each_former_secret_verifies_for_a_day(busy: Project, clock: Clock) -> None:
+def test_each_former_secret_verifies_for_a_day_after_its_rotation(
+    busy: Project, clock: Clock
+) -> None:
     with receiver() as there:
         webhook, first = webhooks.add(busy.id, there.url)
 

@@ -112,7 +112,9 @@ def test_long_texts_in_any_alphabet_are_cut_and_queued_for_every_webhook(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
-def test_a_failing_webhook_is_tried_four_times(busy: Project, clock: Clock, status: int) -> None:
+def test_a_message_to_a_failing_webhook_is_attempted_four_times(
+    busy: Project, clock: Clock, status: int
+) -> None:
     with receiver(response(status)) as there:
         message, _, _ = one_message(busy, there.url)
         for pause in (10, 60, 300):
@@ -421,7 +423,7 @@ def test_a_batch_is_attempted_in_parallel(busy: Project) -> None:
     assert again == sorted(record["messageId"] for record in records)
 
 
-def test_digest_cut_off_between_message_and_commit_loses_no_message(
+def test_digest_that_is_interrupted_between_message_and_commit_loses_no_message(
     busy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhooks.add(busy.id, "https://example.com/hook")
