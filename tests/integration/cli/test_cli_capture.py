@@ -12,7 +12,7 @@ from errata.models.capture import PATTERN, filter_name, is_own, project_of
 from errata.store import captures, clients, log_groups
 from errata.usecases import audit
 from tests.support.account import Project
-from tests.support.cli import Deployed, aws, done, failed, refusing, run
+from tests.support.cli import Deployed, Ran, aws, done, failed, refusing, run
 from tests.support.log_capture import forget_lines
 
 SHOP, MAIL, TEST = "/aws/lambda/shop", "/aws/lambda/mail", "/aws/lambda/test-shop"
@@ -91,14 +91,35 @@ def test_patterns_and_exclusions_select_log_groups(groups: Project) -> None:
     assert captures.list_groups(groups.id) == []
 
 
+@pytest.mark.parametrize("named", [(OWN, SHOP, MAIL), (SHOP, "/aws/lambda/m*", OWN)])
+def test_with_a_log_group_of_errata_itself_no_log_group_is_captured(
+    groups: Project, named: tuple[str, ...]
+) -> None:
+    assert failed("capture", "add", *named, "--project", groups.id) == (
+        f"error: log_group: {OWN} is a log group of Errata itself. It cannot be captured."
+        " Nothing was changed: run this again without it.\n"
+    )
+    assert [log_groups.filters(name) for name in (SHOP, MAIL, OWN)] == [{}] * 3
+    assert captures.list_groups(groups.id) == []
+    assert audit.list_entries("default", "", 10)[0] == []
+
+
+def test_a_log_group_that_does_not_exist_is_reported_and_the_others_are_captured(
+    groups: Project,
+) -> None:
+    missing = "/aws/lambda/none"
+    ran = run("capture", "add", MAIL, missing, SHOP, "--project", groups.id)
+    assert ran == Ran(
+        1,
+        f"Project {groups.id} captures 2 log groups. Failures become events within minutes.\n",
+        f"error: {missing}: There is no log group {missing} in this region.\n",
+    )
+    assert [each.name for each in captures.list_groups(groups.id)] == [MAIL, SHOP]
+    assert len(log_groups.filters(MAIL)) == len(log_groups.filters(SHOP)) == 1
+
+
 def test_log_groups_that_cannot_be_captured_are_reported(groups: Project) -> None:
     of = ("--project", groups.id)
-    assert f"{OWN} is a log group of Errata itself" in failed("capture", "add", OWN, SHOP, *of)
-    assert log_groups.filters(SHOP) == {}
-    ran = run("capture", "add", "/aws/lambda/none", SHOP, *of)
-    assert ran.code == 1
-    assert "There is no log group /aws/lambda/none in this region." in ran.err
-    assert "captures 1 log group." in ran.out
     assert "Name log groups" in failed("capture", "add", *of)
     assert "No log group matches" in failed("capture", "add", "/nothing/*", *of)
     assert "There is no log group" in failed("capture", "test", "/aws/lambda/none", *of)

@@ -20,6 +20,7 @@ from errata.usecases import audit, projects
 LAMBDA_GROUPS = "/aws/lambda/*"
 _GLOB = "*?["
 _LIMIT = "LimitExceededException"
+_NOT_CAPTURED = "It cannot be captured. Nothing was changed: run this again without it."
 TEST_TYPE = "ErrataCaptureTest"
 
 
@@ -51,7 +52,7 @@ def matching(patterns: Sequence[str], exclude: Iterable[str], stack: str) -> lis
     for name in patterns:
         if is_own(name, stack):
             raise InvalidInputError(
-                {"log_group": [f"{name} is a log group of Errata itself. It cannot be captured."]}
+                {"log_group": [f"{name} is a log group of Errata itself. {_NOT_CAPTURED}"]}
             )
     globs = [each for each in patterns if any(mark in each for mark in _GLOB)]
     found = {each for each in patterns if each not in globs}
