@@ -116,6 +116,8 @@ def test_a_log_group_that_does_not_exist_is_reported_and_the_others_are_captured
     )
     assert [each.name for each in captures.list_groups(groups.id)] == [MAIL, SHOP]
     assert len(log_groups.filters(MAIL)) == len(log_groups.filters(SHOP)) == 1
+    entries = [(each.action, each.details) for each in audit.list_entries("default", "", 10)[0]]
+    assert entries == [("log group captured", f"group {name}") for name in (SHOP, MAIL)]
 
 
 def test_log_groups_that_cannot_be_captured_are_reported(groups: Project) -> None:
@@ -125,7 +127,8 @@ def test_log_groups_that_cannot_be_captured_are_reported(groups: Project) -> Non
     assert "There is no log group" in failed("capture", "test", "/aws/lambda/none", *of)
     with refusing("PutSubscriptionFilter", "LimitExceededException"):
         ran = run("capture", "add", SHOP, *of)
-    assert "two subscription filters, which is the most" in ran.err
+    assert f"{SHOP}: The log group has two subscription filters, which is the most: " in ran.err
+    assert audit.list_entries("default", "", 10)[0] == []
 
 
 def test_the_list_shows_missing_filters(groups: Project) -> None:

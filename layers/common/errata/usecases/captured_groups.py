@@ -83,25 +83,33 @@ def add(
         raise NotFoundError("This stack has no log capture. Deploy the newest version first.")
     captures.note_captures(project_id, at_ms)
     for group in groups:
-        problem = _add(project_id, group, stack, PATTERN if pattern is None else pattern)
-        if not problem:
+        problem = ""
+        try:
+            _add(project_id, group, stack, PATTERN if pattern is None else pattern)
+        except (InvalidInputError, NotFoundError) as error:
+            problem = str(error)
+        else:
             captures.put_group(project_id, group, actor, at_ms)
         yield GroupChange(group, problem)
 
 
 @audit.recorded("log group captured", "group")
-def _add(project_id: str, group: str, stack: str, pattern: str) -> str:
+def _add(project_id: str, group: str, stack: str, pattern: str) -> None:
+    """Subscribe the function to a log group.
+
+    Raises:
+        InvalidInputError: the log group has two other subscription filters.
+        NotFoundError: there is no such log group.
+    """
     name = filter_name(stack, project_id)
     try:
         log_groups.put_filter(group, name, pattern, settings().log_capture_arn)
-    except NotFoundError as error:
-        return str(error)
     except StoreError as error:
         if error.code != _LIMIT:
             raise
         others = ", ".join(log_groups.filters(group))
-        return f"The log group has two subscription filters, which is the most: {others}."
-    return ""
+        complaint = f"The log group has two subscription filters, which is the most: {others}."
+        raise InvalidInputError({"log_group": [complaint]}) from error
 
 
 def of_project(project_id: str) -> list[CapturedGroup]:
