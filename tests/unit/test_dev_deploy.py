@@ -29,6 +29,7 @@ from dev.deploy import (
 )
 from dev.process import ROOT
 from dev.template import load
+from tests.support import moto_calls
 from tests.support.calls import Call, watched
 
 PARAMETERS: dict[str, Any] = {
@@ -200,6 +201,8 @@ def test_a_damaged_file_is_named_with_its_remedy(tmp_path: Path, text: str) -> N
 def account(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    # Results that a test of another account has read.
+    moto_calls.read.clear()
     with mock_aws():
         yield boto3.session.Session()
 
@@ -282,8 +285,7 @@ def test_aws_is_asked_before_the_build_and_a_failed_deployment_saves_no_settings
     steps: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     records = tmp_path / "deployments.json"
-    setting = ("--set", "RetentionDays=90")
-    assert main([*setting, "--stack", "errata-new", "--yes", "--records", str(records)]) == 1
+    assert main(["--yes", "--set", "RetentionDays=90", "--records", str(records)]) == 1
     assert steps == ["GetCallerIdentity", "DescribeStacks", "build", "sam deploy"]
     assert "The settings were not saved" in capsys.readouterr().err
     assert not records.exists()
