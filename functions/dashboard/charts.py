@@ -81,7 +81,7 @@ def chart(days: Sequence[tuple[str, int]], height: int = 96) -> Markup:
 _TOP, _LOWER_TOP, _AXIS, _BELOW = 16, 30, 104, 121
 # Widths in per cent of the chart, on a screen with two columns: a character, and the text at the
 # top left (usual and peak). The text is left out if the name of a release would cover it.
-_CHARACTER, _SAID = 1.0, 30
+_CHARACTER, _CAPTION = 1.0, 30
 _TEXT = Markup('<text x="{}%" y="{}" text-anchor="{}" data-bar="{}">{}</text>')
 _NOW = Markup('<text x="100%" y="{}" text-anchor="end">now, {}</text>')
 
@@ -150,13 +150,13 @@ def issue_chart(shown: Bars) -> Markup:
                 "<title>This event</title></line>"
             ).format(x)
         )
-    said = f"peak {peak:,} {shown.unit}" if peak else ""
+    caption = f"peak {peak:,} {shown.unit}" if peak else ""
     if shown.usual >= 1 and peak:
         y = round(_AXIS - (_AXIS - top) * min(1, shown.usual / peak)) + 0.5
         parts.append(Markup('<line class="usual" x1="0" x2="100%" y1="{0}" y2="{0}"/>').format(y))
-        said = f"usual {shown.usual:,.0f}, {said}"
-    if said and all(_begin(*mark) > _SAID for mark in named):
-        parts.append(Markup('<text class="said-of" x="0" y="11">{}</text>').format(said))
+        caption = f"usual {shown.usual:,.0f}, {caption}"
+    if caption and all(_begin(*mark) > _CAPTION for mark in named):
+        parts.append(Markup('<text class="caption" x="0" y="11">{}</text>').format(caption))
     for n in (0, 1, 2, 3):
         at = len(shown.bars) * n // 4
         anchor, x = ("middle", (at + 0.5) * step) if n else ("start", 0.0)

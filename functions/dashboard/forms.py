@@ -180,11 +180,11 @@ def _show_once(
 
 
 def settings_page(
-    ctx: RequestContext, template: str, failed: Failed, said: Mapping[str, str], **shown: object
+    ctx: RequestContext, template: str, failed: Failed, messages: Mapping[str, str], **shown: object
 ) -> PageResponse:
     """Return a page of a project's settings, which its admins may change.
 
-    `said` are the texts about what was done, by the value of `?said`.
+    `messages` are the texts about what was done, by the value of `?said`.
     """
     return page(
         ctx.request,
@@ -194,7 +194,7 @@ def settings_page(
         ctx=ctx,
         may_change=ctx.user.administers(ctx.project.organization),
         failed=failed,
-        said=said.get(ctx.request.args.get("said", "")),
+        message=messages.get(ctx.request.args.get("said", "")),
         **shown,
     )
 
@@ -238,6 +238,6 @@ def organization_routes(
     post(path, keeps=True)(change)
 
 
-def done(ctx: RequestContext, said: str) -> PageResponse:
-    """Redirect to the page of a form, which shows the text named `said` (see `settings_page`)."""
-    return redirect(f"{ctx.request.root}{ctx.request.path.strip('/')}?said={said}")
+def done(ctx: RequestContext, name: str) -> PageResponse:
+    """Redirect to the page of a form, which shows the message `name` (see `settings_page`)."""
+    return redirect(f"{ctx.request.root}{ctx.request.path.strip('/')}?said={name}")

@@ -83,7 +83,7 @@ def _head(ctx: RequestContext, view: IssueView, issue: Issue, shown_id: str) -> 
         "assigned": known.get(assignee),
         "activity": shown_activity(view.activity, ByteBudget(COMMENTS_BYTES)),
         "comment_token": secrets.token_hex(8),
-        "mark": issue_refresh.mark(ctx.session, ctx.visible, issue),
+        "version": issue_refresh.version(ctx.session, ctx.visible, issue),
         "short_id": short_id(slugs.shown(ctx.project).slug, issue.number),
         "title": budget.take(issue.title),
         "title_class": budget.take(name) if rest else "",
@@ -171,7 +171,7 @@ def _by_hour(
         label += f" The usual number is {usual:,.0f} an hour."
     return Bars(
         "by-hour",
-        label + _said(marks),
+        label + _releases_text(marks),
         [(hour_name(each, zone), counts.get(each, 0)) for each in hours],
         "an hour",
         usual,
@@ -190,7 +190,7 @@ def _by_day(issue: Issue, releases: dict[str, int], now_ms: int, at_ms: int | No
     return Bars(
         "by-day",
         f"Events by day in the last 30 days: {sum(counts):,}, at most {max(counts):,} a day."
-        + _said(marks),
+        + _releases_text(marks),
         [(short_day(today - CHART_DAYS + 1 + n), count) for n, count in enumerate(counts)],
         "a day",
         marks=marks,
@@ -212,6 +212,6 @@ def _marks(releases: dict[str, int], from_ms: int, to_ms: int) -> list[tuple[str
     return [(clip(name, 30), (at - from_ms) / span) for at, name in within[-_MOST_MARKS:]]
 
 
-def _said(marks: Sequence[tuple[str, float]]) -> str:
+def _releases_text(marks: Sequence[tuple[str, float]]) -> str:
     names = ", ".join(name for name, _ in marks)
     return f" First seen in this time: release {names}." if names else ""

@@ -15,6 +15,6 @@ def own_role(ctx: RequestContext) -> Role:
     return ctx.user.memberships[ctx.organization.id].role
 
 
-def to_organization(ctx: RequestContext, said: str) -> PageResponse:
-    """Redirect to the organization's page, which shows the message `said`."""
-    return redirect(f"{ctx.request.root}orgs/{ctx.organization.id}?said={said}")
+def to_organization(ctx: RequestContext, name: str) -> PageResponse:
+    """Redirect to the organization's page, which shows the message `name`."""
+    return redirect(f"{ctx.request.root}orgs/{ctx.organization.id}?said={name}")

@@ -93,7 +93,7 @@ def clock(then_ms: int, zone: str = "") -> Markup:
     )
 
 
-def moment(then_ms: int, zone: str = "") -> Markup:
+def date_time(then_ms: int, zone: str = "") -> Markup:
     """Return a date and time in the reader's time zone, as `timestamp` does."""
     return Markup('<time class="moment" datetime="{}">{}</time>').format(
         iso(then_ms), _absolute(then_ms, zone)
@@ -104,7 +104,7 @@ def minute(then_ms: int, now_ms: int, zone: str = "") -> Markup:
     """Return a date and time without seconds, as `timestamp` does. The year only if it differs."""
     local, now = _local(then_ms, zone), _local(now_ms, zone)
     if local is None or now is None:
-        return moment(then_ms, zone)
+        return date_time(then_ms, zone)
     year = "" if local.year == now.year else f" {local.year}"
     shown = f"{local.day} {local:%b}{year}, {local:%H:%M} {local.tzname()}"
     return Markup('<time class="minute" datetime="{}" title="{}">{}</time>').format(
@@ -200,7 +200,7 @@ def page(
         partial=request.partial,
         timestamp=lambda then_ms: timestamp(then_ms, now_ms, zone),
         clock=lambda then_ms: clock(then_ms, zone),
-        moment=lambda then_ms: moment(then_ms, zone),
+        date_time=lambda then_ms: date_time(then_ms, zone),
         minute=lambda then_ms: minute(then_ms, now_ms, zone),
         zone_name=Markup('<span class="zone">{}</span>').format(zone_name(now_ms, zone)),
         now_ms=now_ms,

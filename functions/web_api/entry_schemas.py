@@ -194,7 +194,7 @@ def _breadcrumbs(fields: Mapping[str, Any]) -> dict[str, Any] | None:
     values = [
         {
             "type": _text(each.get("type")) or "default",
-            "timestamp": _moment(each.get("timestamp")),
+            "timestamp": _iso(each.get("timestamp")),
             "level": _text(each.get("level")) or "info",
             "message": each.get("message"),
             "category": each.get("category"),
@@ -261,7 +261,7 @@ def _pairs(sent: Any) -> list[tuple[str, Any]] | str | None:
     return sent if isinstance(sent, str | list) else None
 
 
-def _moment(value: Any) -> str | None:
+def _iso(value: Any) -> str | None:
     if type(value) in (int, float) and 0 < value < _MAX_SECONDS:
         return iso(round(value * 1000))
     return _text(value) or None

@@ -11,7 +11,7 @@ from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import PageResponse, redirect
 
-_SAID = {
+_MESSAGES = {
     "saved": "Saved.",
     "password": "Your password was changed. All your other sessions have ended.",
 }
@@ -38,7 +38,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
         failed.status,
         ctx=ctx,
         failed=failed,
-        said=_SAID.get(ctx.request.args.get("said", "")),
+        message=_MESSAGES.get(ctx.request.args.get("said", "")),
         shown=_typed(ctx) if failed.action == "save" else ctx.user.preferences,
         zones=preferences.zones(),
         themes=_THEMES,

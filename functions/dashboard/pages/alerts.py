@@ -30,7 +30,7 @@ from functions.dashboard.web import PageResponse
 ATTEMPTS = 20
 # Attempts that are read for a page. It leaves out those to webhooks, so these are more.
 _READ = 50
-_SAID = {
+_MESSAGES = {
     "rule": "Rule added. It takes effect within 30 seconds.",
     "changed": "Rule changed. It takes effect within 30 seconds.",
     "removed": "Rule removed.",
@@ -88,7 +88,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
         ctx,
         "alerts.html",
         failed,
-        _SAID,
+        _MESSAGES,
         rules=[(each, alerts.conditions(each), _last(each, deliveries)) for each in setup.rules],
         names={each: setup.name_of(each) for rule in setup.rules for each in rule.channels},
         channels=[(each, _kind(each), channels.name_of(each)) for each in setup.channels.values()],

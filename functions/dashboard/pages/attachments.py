@@ -9,7 +9,7 @@ from functions.dashboard.forms import Failed, done, settings_page, settings_rout
 from functions.dashboard.routing import RequestContext, get
 from functions.dashboard.web import PageResponse
 
-_SAID = {
+_MESSAGES = {
     "on": "Saved. Attachments are kept with their events.",
     "off": "Saved. Attachments are dropped.",
 }
@@ -43,7 +43,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
         ctx,
         "attachments.html",
         failed,
-        _SAID,
+        _MESSAGES,
         most_files=MAX_FILES,
         most_mb=MAX_FILE_BYTES // 1_000_000,
     )

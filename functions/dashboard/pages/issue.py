@@ -52,13 +52,13 @@ def first(ctx: RequestContext) -> PageResponse:
 def not_modified(request: PageRequest, now_ms: int) -> PageResponse | None:
     """Return an empty response if the page is still up to date. Costs one read unit."""
     args, ids = request.args, request.ids
-    asked = request.partial and args.get("mark")
+    asked = request.partial and args.get("version")
     same = asked and issue_refresh.is_unchanged(
         request.cookies.get(SESSION_COOKIE, ""),
         ids["project_id"],
         max(0, min(args.get("generation", 0, type=int), _MOST_GENERATIONS)),
         ids["issue_id"],
-        args.get("mark", ""),
+        args.get("version", ""),
         now_ms,
     )
     return PageResponse(status=204) if same else None

@@ -38,7 +38,7 @@ def tags(ctx: RequestContext) -> PageResponse:
     With `?key`, only the values of that key, and more of them.
 
     For htmx, without the layout. The browser may keep the response for a minute, so that going from
-    event to event does not read the events again. An open page asks again with `?mark`, and gets
+    event to event does not read the events again. An open page asks again with `?version`, and gets
     204 if nothing has changed.
     """
     partial, key = ctx.request.partial, ctx.request.args.get("key", "")
@@ -65,7 +65,7 @@ def tags(ctx: RequestContext) -> PageResponse:
         users=users,
         more_users=len(counted.counts.get(USER, ())) - len(users),
         tags=_tags(counted, budget, key) if key != USER else [],
-        mark=issue_refresh.mark(ctx.session, ctx.visible, issue),
+        version=issue_refresh.version(ctx.session, ctx.visible, issue),
         refresh_s=_REFRESH_S,
         opened=_OPEN,
         cut=SeenValues.unpack(issue.values, issue.value_counts).cut_keys(),

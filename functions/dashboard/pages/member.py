@@ -59,11 +59,11 @@ def _remove(ctx: RequestContext, _: str) -> PageResponse:
     return _done_by_member(ctx, email, "left")
 
 
-def _done_by_member(ctx: RequestContext, email: str, said: str) -> PageResponse:
+def _done_by_member(ctx: RequestContext, email: str, message: str) -> PageResponse:
     # Users who removed their own right to manage members can no longer see the page.
     if email.strip().lower() == ctx.user.email:
         return redirect(f"{ctx.request.root}projects")
-    return to_organization(ctx, said)
+    return to_organization(ctx, message)
 
 
 _ACTIONS = {

@@ -11,7 +11,7 @@ from functions.dashboard.forms import Failed, act, settings_page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import PageResponse, redirect
 
-_SAID = {"deleted": "Deleted. Its issues stay. The next check-in creates the monitor again."}
+_MESSAGES = {"deleted": "Deleted. Its issues stay. The next check-in creates the monitor again."}
 _BYTES = 56_000
 _MARKUP_OF_A_ROW, _MARKUP_OF_A_RUN, _MARKUP_OF_ONE = 900, 260, 1_500
 # Runs in the strip of a row.
@@ -48,7 +48,7 @@ def show_one(ctx: RequestContext) -> PageResponse:
         ]
         shown.append((each, *_texts(each, budget), runs))
     return settings_page(
-        ctx, "monitor.html", Failed(), _SAID, slug=slug, shown=shown, cut=budget.cut
+        ctx, "monitor.html", Failed(), _MESSAGES, slug=slug, shown=shown, cut=budget.cut
     )
 
 
@@ -67,7 +67,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
         ctx,
         "monitors.html",
         failed,
-        _SAID,
+        _MESSAGES,
         rows=rows,
         total=len(found),
         most=MAX_MONITORS,

@@ -7,7 +7,7 @@ from functions.dashboard.forms import Failed, done, settings_page, settings_rout
 from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import PageResponse
 
-_SAID = {
+_MESSAGES = {
     "on": "Saved. Log records of level error become events.",
     "off": "Saved. Only exceptions become events.",
 }
@@ -20,7 +20,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
         ctx,
         "open_telemetry.html",
         failed,
-        _SAID,
+        _MESSAGES,
         url=ctx.request.sdk_url.rstrip("/"),
         public=next((key.public for key in keys if key.id == newest), ""),
     )

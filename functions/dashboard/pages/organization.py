@@ -41,7 +41,7 @@ ENTRIES_A_PAGE = 50
 # In bytes of HTML. Keeps the page below 80 KB.
 MEMBERS_BYTES = 20_000
 _MARKUP_OF_A_MEMBER = 300
-_SAID = {
+_MESSAGES = {
     "invited": "Added. A new account gets an e-mail with a temporary password.",
     "again": "A new e-mail with a temporary password has been sent.",
     "changed": "Saved.",
@@ -106,7 +106,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
         ctx.now_ms,
         failed.status,
         ctx=ctx,
-        said=_SAID.get(ctx.request.args.get("said", "")),
+        message=_MESSAGES.get(ctx.request.args.get("said", "")),
         failed=failed,
         after=after,
         members=_with_names(shown, roster.teams),

@@ -75,7 +75,7 @@ def show(ctx: RequestContext) -> PageResponse:
         name=names.take(view.this.release.release, 120),
         this=names.take(view.this.release.release, 60),
         before=view.before and names.take(view.before.release.release, 60),
-        facts=_facts(ctx, view),
+        compared_values=_compared_values(ctx, view),
         kinds=[
             {
                 "title": title,
@@ -102,7 +102,7 @@ def _named(release: Release | None, names: ByteBudget) -> tuple[str, str] | None
     return (release_hash(release.release), names.take(release.release, 60)) if release else None
 
 
-def _facts(ctx: RequestContext, view: ReleaseView) -> list[tuple[str, Any, Any]]:
+def _compared_values(ctx: RequestContext, view: ReleaseView) -> list[tuple[str, Any, Any]]:
     """Return what is compared: a label, and the values of both releases."""
     zone = ctx.user.preferences.zone
 

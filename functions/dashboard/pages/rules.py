@@ -6,7 +6,7 @@ from functions.dashboard.forms import Failed, done, settings_page, settings_rout
 from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import PageResponse
 
-_SAID = {"saved": "Saved. The rules apply to new events within 30 seconds."}
+_MESSAGES = {"saved": "Saved. The rules apply to new events within 30 seconds."}
 _MOST_SHOWN = 30
 
 
@@ -18,7 +18,7 @@ def _page(
         ctx,
         "rules.html",
         failed,
-        _SAID,
+        _MESSAGES,
         text=_typed(ctx) if failed.action else fingerprint_rules.find_text(ctx.project.id),
         previewed=None if found is None else len(found),
         differ=sum(each.differs for each in found or ()),

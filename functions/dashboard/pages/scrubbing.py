@@ -18,7 +18,7 @@ from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import PageResponse
 
-_SAID = {"saved": "Saved. The change applies to new events within 30 seconds."}
+_MESSAGES = {"saved": "Saved. The change applies to new events within 30 seconds."}
 _MOST_SHOWN = 25
 _MOST_PROJECTS = 50
 _SWITCHES: dict[str, bool | Default] = {"on": True, "off": False, "default": "default"}
@@ -80,7 +80,7 @@ def _page(
         failed.status,
         ctx=ctx,
         failed=failed,
-        said=_SAID.get(ctx.request.args.get("said", "")),
+        message=_MESSAGES.get(ctx.request.args.get("said", "")),
         held=held,
         chosen={name: form.get(name, word) for name, word in chosen.items()},
         previewed=form.get("project", ""),

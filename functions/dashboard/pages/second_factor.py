@@ -19,7 +19,7 @@ from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import PageResponse, redirect
 
 _PICTURE = "QR code of the secret. The same secret is below as text."
-_SAID = {
+_MESSAGES = {
     "on": "Your second factor is on. From now on, a sign-in also asks for a code.",
     "off": "Your second factor is off.",
 }
@@ -95,7 +95,7 @@ def _page(
         status,
         ctx,
         error=error,
-        said=_SAID.get(ctx.request.args.get("said", "")),
+        message=_MESSAGES.get(ctx.request.args.get("said", "")),
         has_provider=elsewhere,
         is_on=not elsewhere and sign_in.has_second_factor(ctx.user.email),
         step=step,

@@ -36,7 +36,7 @@ from functions.dashboard.web import PageResponse, redirect
 
 ATTEMPTS = 10
 MOST_KEYS = 24
-_SAID = {
+_MESSAGES = {
     "saved": "Saved. The change takes effect within 30 seconds.",
     "unmetered": (
         "Saved, but API Gateway did not accept the new rate. Each request is counted in DynamoDB,"
@@ -75,7 +75,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
         ctx,
         "settings.html",
         failed,
-        _SAID,
+        _MESSAGES,
         keys=keys[:MOST_KEYS],
         dsns=dsns,
         more_keys=len(keys[MOST_KEYS:]),

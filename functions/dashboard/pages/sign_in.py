@@ -51,7 +51,7 @@ def _form(
 @open_get("sign-in")
 def ask(request: PageRequest, now_ms: int) -> PageResponse:
     """Show the form that signs in."""
-    return _form(request, now_ms, "sign_in.html", said=request.args.get("said", ""))
+    return _form(request, now_ms, "sign_in.html", message=request.args.get("said", ""))
 
 
 def ask_again(request: PageRequest, now_ms: int) -> PageResponse:
@@ -64,7 +64,7 @@ def ask_again(request: PageRequest, now_ms: int) -> PageResponse:
         now_ms,
         "sign_in.html",
         401,
-        said="too long" if request.too_long_to_keep else "kept",
+        message="too long" if request.too_long_to_keep else "kept",
         next=next_page(request.asked),
         email="",
         kept=request.kept,
@@ -83,7 +83,7 @@ def enter(request: PageRequest, now_ms: int) -> PageResponse:
         return _go_on(request, now_ms, step)
     except HTTPError as refused:
         return _form(
-            request, now_ms, "sign_in.html", refused.status, error=refused.message, said=""
+            request, now_ms, "sign_in.html", refused.status, error=refused.message, message=""
         )
 
 
@@ -103,7 +103,7 @@ def choose(request: PageRequest, now_ms: int) -> PageResponse:
         return _ask(request, now_ms, challenge, refused.status, refused.message)
     except UnauthorizedError:
         error = "That took too long. Sign in again with the password from the e-mail."
-        return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
+        return _form(request, now_ms, "sign_in.html", 401, error=error, message="")
 
 
 @open_post("sign-in-code")
@@ -121,7 +121,7 @@ def enter_code(request: PageRequest, now_ms: int) -> PageResponse:
         return _ask(request, now_ms, challenge, 429, limited.message)
     except UnauthorizedError:
         error = "That took too long. Sign in again."
-        return _form(request, now_ms, "sign_in.html", 401, error=error, said="")
+        return _form(request, now_ms, "sign_in.html", 401, error=error, message="")
 
 
 def typed_code(request: PageRequest) -> str:

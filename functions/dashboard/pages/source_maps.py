@@ -9,7 +9,7 @@ from functions.dashboard.pages.tokens import web_url
 from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import PageResponse
 
-_SAID = {"deleted": "Deleted. Events that it was used for keep their original frames."}
+_MESSAGES = {"deleted": "Deleted. Events that it was used for keep their original frames."}
 _BYTES = 40_000
 _MARKUP_OF_A_ROW = 330
 _MOST_UPLOADS = 5
@@ -30,7 +30,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
         ctx,
         "source_maps.html",
         failed,
-        _SAID,
+        _MESSAGES,
         rows=rows,
         total=len(found),
         size=_size(sum(each.stored_bytes for each in found)),

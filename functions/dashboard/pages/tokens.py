@@ -20,7 +20,7 @@ _SCOPES = {
     "write": "write: also change issues, as far as the role allows",
     "ci": "ci: releases, deploys and source maps, for builds",
 }
-_SAID = {"revoked": "The token is revoked. It stops working within 30 seconds."}
+_MESSAGES = {"revoked": "The token is revoked. It stops working within 30 seconds."}
 
 
 @get("account/tokens")
@@ -99,7 +99,7 @@ def _page(
         failed.status,
         ctx=ctx,
         failed=failed,
-        said=_SAID.get(ctx.request.args.get("said", "")),
+        message=_MESSAGES.get(ctx.request.args.get("said", "")),
         own=own,
         organization_id=organization,
         others=others,

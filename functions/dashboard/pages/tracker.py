@@ -6,7 +6,7 @@ from functions.dashboard.forms import Failed, done, settings_page, settings_rout
 from functions.dashboard.routing import RequestContext
 from functions.dashboard.web import PageResponse
 
-_SAID = {
+_MESSAGES = {
     "saved": "Saved. The menu of more actions on the page of an issue has “Create a ticket”.",
     "removed": "Saved. This project has no issue tracker.",
 }
@@ -17,7 +17,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
         ctx,
         "tracker.html",
         failed,
-        _SAID,
+        _MESSAGES,
         most=MAX_TEMPLATE,
     )
 

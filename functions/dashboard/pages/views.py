@@ -9,7 +9,7 @@ from functions.dashboard.render import page
 from functions.dashboard.routing import RequestContext, get, post
 from functions.dashboard.web import PageResponse, redirect
 
-_SAID = {
+_MESSAGES = {
     "saved": "Saved.",
     "renamed": "Renamed.",
     "deleted": "Deleted.",
@@ -45,7 +45,7 @@ def _page(ctx: RequestContext, failed: Failed) -> PageResponse:
         failed.status,
         ctx=ctx,
         failed=failed,
-        said=_SAID.get(ctx.request.args.get("said", "")),
+        message=_MESSAGES.get(ctx.request.args.get("said", "")),
         owners=[
             (_OWN, "Your views", "You see them in all projects.", own),
             (_SHARED, f"Views of {ctx.project.name}", "All in the project see them.", shared),

@@ -103,7 +103,7 @@ def test_only_the_session_that_opened_the_page_gets_a_204(
     stranger = signed_in("eve@example.com", "another refresh token")
     assert stranger.get(to, HTMX).status == 404
     assert Browser({SESSION_COOKIE: "x.y"}).get(to, HTMX).status == 401
-    for wrong in ("mark=%C3%A9", "generation=99999999999999999999", "mark="):
+    for wrong in ("version=%C3%A9", "generation=99999999999999999999", "version="):
         name = wrong.partition("=")[0]
         assert browser.get(re.sub(f"{name}=[^&]*", wrong, to), HTMX).status == 200
     clear_project.clear(busy.id)

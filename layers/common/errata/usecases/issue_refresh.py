@@ -1,8 +1,8 @@
 """Find out with one read unit whether the page of an issue still shows what is true.
 
-A page has a mark: a keyed hash of what it shows. The key is the refresh token of the session, which
-no browser has. So a mark that matches also says that this session was shown this issue, and neither
-the member nor the project is read again.
+A page has a version: a keyed hash of what it shows. The key is the refresh token of the session,
+which no browser has. So a version that matches also says that this session was shown this issue,
+and neither the member nor the project is read again.
 """
 
 import hmac
@@ -19,15 +19,15 @@ from errata.store.sessions import glance
 from errata.usecases import sessions
 
 
-def mark(session: Session, visible: Visible, issue: Issue) -> str:
-    """Return the mark of a page that shows an issue as it is now."""
-    return _mark(session, visible.partition, issue, visible.now_ms)
+def version(session: Session, visible: Visible, issue: Issue) -> str:
+    """Return the version of a page that shows an issue as it is now."""
+    return _version(session, visible.partition, issue, visible.now_ms)
 
 
 def is_unchanged(
-    cookie: str, project_id: str, generation: int, issue_id: str, mark: str, now_ms: int
+    cookie: str, project_id: str, generation: int, issue_id: str, version: str, now_ms: int
 ) -> bool:
-    """Return whether a page with this mark still shows what is true. Makes one call.
+    """Return whether a page with this version still shows what is true. Makes one call.
 
     False also if the session has ended or must be renewed: the page then finds that out itself. A
     member who was signed out or removed elsewhere learns only that an issue is as it was.
@@ -39,10 +39,12 @@ def is_unchanged(
     session, issue = glance(secret, partition, issue_id)
     if session is None or issue is None or not sessions.is_fresh(session, user, now_ms):
         return False
-    return hmac.compare_digest(mark.encode(), _mark(session, partition, issue, now_ms).encode())
+    return hmac.compare_digest(
+        version.encode(), _version(session, partition, issue, now_ms).encode()
+    )
 
 
-def _mark(session: Session, partition: str, issue: Issue, now_ms: int) -> str:
+def _version(session: Session, partition: str, issue: Issue, now_ms: int) -> str:
     judged = verdict(awake(issue, now_ms), (), now_ms)
     shown: tuple[Any, ...] = (
         partition,
