@@ -114,7 +114,7 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def resolve(host: str, deadline: float, allow_loopback: bool = False) -> list[str]:
+def resolve(host: str, deadline: float, allow_loopback: bool) -> list[str]:
     """Return the addresses of a host. Check that each one is allowed.
 
     Raises:
@@ -148,7 +148,7 @@ def _look_up(host: str, deadline: float) -> list[Any]:
 
 @contextmanager
 def connected(
-    parts: SplitResult, deadline: float, allow_loopback: bool = False
+    parts: SplitResult, deadline: float, allow_loopback: bool
 ) -> Iterator[http.client.HTTPConnection]:
     """Return an open connection to the host of a URL that `check_url` has checked.
 
