@@ -206,7 +206,7 @@ def test_many_projects_are_one_list_and_too_many_are_listed_in_parts(
         assert [len(each.projects) for each in pages][-1] == 3
     asked = "is:open environment:prod user.id:7"
     assert len(shop.page(asked).projects) == 20
-    # What is expensive to prepare makes the parts smaller, and loses nothing.
+    # A query that is expensive to prepare makes the parts smaller, and loses nothing.
     monkeypatch.setattr(across, "_ENOUGH_TO_PREPARE", 0)
     assert len(shop.page("boom").projects) == 4
     assert len(shop.found("boom")) == 2 * len(shop.projects)
@@ -233,7 +233,7 @@ def test_only_issues_of_visible_projects_are_found(shop: Shop) -> None:
     assert set(names(page)) == mine
     assert page.projects == [small]
     assert shop.page("", lambda _: False) == AcrossPage()
-    # A cursor of somebody who sees more opens nothing more.
+    # The cursor of a member who sees more projects shows no more issues.
     cursor = shop.page("", limit=1).next_cursor
     rest = shop.page("", lambda each: each.id == small.id, cursor=cursor)
     assert set(names(rest)) <= mine

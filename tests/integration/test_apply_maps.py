@@ -118,7 +118,7 @@ def test_maps_of_several_releases_with_one_debug_id_are_distinguished(busy: Proj
             post(busy, error(release=release, columns=(101 + by, 21 + by)))
             outer, inner = stored(busy)
             assert (inner["lineno"], inner["colno"], outer["lineno"]) == (3, 11, 6)
-    # What is known costs no call. A release that was never uploaded gets the last map.
+    # A known map costs no call. A release that was never uploaded gets the last map.
     assert "BatchGetItem" not in post(busy, error(release="shop@1.9", columns=(110, 30)))
     post(busy, error(release="shop@2", columns=(111, 31)))
     assert stored(busy)[1]["colno"] == 11

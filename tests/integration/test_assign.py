@@ -229,7 +229,7 @@ def test_issues_are_found_by_their_assignee(desk: Desk) -> None:
         desk.send(fingerprint=str(number), message=f"boom-{number}")
         (made,) = issues.search(desk.visible(), read_query(f"boom-{number}")).issues
         found = assignees.parse(projects.find(desk.id), desk.visible(), to)
-        # First to somebody else, whose row must not stay.
+        # First to another member, whose row must not be left.
         other = assignees.parse(projects.find(desk.id), desk.visible(), BEN)
         assign.assign(desk.visible(), made.id, other, ANNA)
         desk.clock.advance(1)
@@ -301,7 +301,7 @@ def test_an_assignee_is_kept_when_the_member_or_the_team_is_removed(desk: Desk) 
     assert now() == (BEN, False)
     members.remove("default", BEN)
     assert now() == (BEN, True)
-    # So somebody finds what Ben has left, and assigns it again.
+    # So the issues of a former member are found, and can be assigned again.
     assert desk.found(f"assigned:{BEN}") == 1
     desk.assign("#web")
     members.rename_team("default", desk.team, "shop")

@@ -82,7 +82,7 @@ def test_events_above_the_issue_cap_are_429_for_ten_seconds_and_counted_as_losse
                 assert response.headers["X-Sentry-Rate-Limits"] == "10:error:key:issue_cap"
         sentry.clear_cache()
     accepted = 3 * 60 - refused
-    # What is always kept in full needs no lease.
+    # Events that are always kept in full need no lease.
     assert capped <= accepted <= capped + 3 * KEPT_AN_HOUR
     assert losses(busy, caplog) == {"issue_cap": refused}
     # Another issue, and the next hour, have caps of their own.
@@ -206,7 +206,7 @@ def test_a_flood_of_one_project_stays_at_the_ceiling_and_every_refusal_is_counte
             slowest = max(slowest, (clock.ns - arrived) / 10**9)
     accepted, refused = statuses.count(200), statuses.count(429)
     assert accepted + refused == offered * seconds
-    # Those that are kept in full cost some units more than one.
+    # Events that are kept in full cost more than one unit.
     kept = environments * (KEPT_AN_HOUR + 4)
     assert UNITS_A_SECOND * seconds * 0.95 - 6 * kept <= accepted <= UNITS_A_SECOND * seconds
     assert len(table.items) == accepted

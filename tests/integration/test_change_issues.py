@@ -142,7 +142,7 @@ def test_undo_restores_changed_issues_except_those_changed_again_since(
     }
     (latest, *_) = issues.list_activity(shop.visible, shop.issues()["ignored"].id)
     assert (latest.what, latest.by) == ("ignored", BEN)
-    # A list finds an issue that is regressed again, and digest goes on with all of them.
+    # A list finds an issue that is regressed again, and digest counts further events of all.
     regressed = issues.matching(shop.visible, read_query("is:regressed"))
     assert {each.title for each in regressed} == {"event", "back"}
     shop.send("back", "open", "ignored", "resolved")
@@ -213,7 +213,7 @@ def test_digest_and_a_bulk_change_do_not_overwrite_each_other(shop: Shop) -> Non
         bulk = shop.change(RESOLVE, query="is:open")
     assert bulk.counts == {"changed": 3}
     assert {title: each.count for title, each in shop.issues().items()} == dict.fromkeys("abc", 4)
-    # Those whose event was received after the change are back.
+    # Issues with an event that was received after the change have regressed.
     assert set(shop.statuses().values()) <= {"resolved", "regressed"}
     for each in shop.issues().values():
         done = [note.what for note in issues.list_activity(shop.visible, each.id)]

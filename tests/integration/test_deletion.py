@@ -211,7 +211,7 @@ def test_a_generation_is_deleted_page_by_page(monkeypatch: pytest.MonkeyPatch) -
     with calls.recorded() as made:
         issues.delete_generation(pk)
     operations = [call.operation for call in made]
-    # Deletes the rows of a page before it reads on. A generation may have millions of rows.
+    # Deletes the rows of a page before it reads the next one: there may be millions of rows.
     last_query = max(n for n, operation in enumerate(operations) if operation == "Query")
     assert 0 < operations.index("BatchWriteItem") < last_query
     assert all_issues(visible_in("12")) == []

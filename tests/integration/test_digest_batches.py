@@ -252,7 +252,7 @@ def test_the_first_batch_after_a_clear_reads_rows_twice_and_later_ones_once() ->
         for project_id in projects
     ]
     batch = stream.numbered(items)
-    # Those of the generation that the process knows, and of the current one.
+    # The rows of the cached generation, and of the current one.
     reads = ["BatchGetItem", "BatchGetItem"]
     # Then the number, and how the issue was closed.
     assert operations(batch[:2])[:3] == [*reads, "BatchGetItem"]
@@ -358,7 +358,7 @@ def test_the_rarest_of_more_than_thirty_names_is_dropped_and_the_newest_is_kept(
         stream.event(project_id, START_MS + n, fingerprint="f", environment=name)
         for n, name in enumerate([*sent, "newest"])
     ]
-    # The second batch goes on from what the first one stored.
+    # The second batch starts from the row that the first one stored.
     batch = stream.numbered(items)
     stream.pump(batch[:40])
     stream.pump(batch[40:])

@@ -44,7 +44,7 @@ _CHANGES = [
     Change(REOPEN),
     Change(DELETE),
 ]
-# Those of which some have no version, in no order.
+# Releases in no order, some without a version.
 RELEASES = ["1.9", "1.10", "1.8", "blue", "green", "1.11-rc.1", ""]
 
 deliveries = st.tuples(

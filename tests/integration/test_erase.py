@@ -48,7 +48,7 @@ from tests.support.webhooks import messages
 
 ADA = "Ada+shop@example.com"
 OTHER = "eve@example.com"
-# What the person's mails may look like. Each is a mention.
+# Forms of the person's e-mail address. Each is a mention.
 WRITTEN = "mail ADA+SHOP@example.com, or see https://example.com/?to=ada%2Bshop%40example.com&a=b"
 
 

@@ -236,7 +236,7 @@ def by_kind(kind: str) -> list[str]:
 
 def test_every_function_has_samples() -> None:
     functions = template.of_type("AWS::Serverless::Function")
-    # What log lines and check-ins invoke is in nested stacks.
+    # The functions for log lines and check-ins are in nested stacks.
     wanted = {template.folder(name) for name in functions} | {"log_capture", "monitors"}
     assert {case.split("/")[0] for case in CASES} == wanted
 
@@ -283,7 +283,7 @@ def test_a_sample_request_is_for_a_route_of_the_template(case: str) -> None:
     assert template.folder(function) == case.split("/")[0]
     assert keys_of(event) == keys_of(sample("ingest/accepted"))
     whole = keys_of(sample("ingest/accepted")["requestContext"])
-    # Nobody is asked about a key on a route that needs none.
+    # A route without a key has no authorizer.
     open_route = template.is_open(event["httpMethod"], event["resource"])
     assert keys_of(event["requestContext"]) == whole - ({"authorizer"} if open_route else set())
 

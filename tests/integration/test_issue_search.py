@@ -439,7 +439,7 @@ def test_rising_issues_are_searched_within_the_budget_of_a_page(
     monkeypatch.setattr(issue_search, "_DENSE", 10)
     shelf.put(pk, (rising(n, 90 if n in (15, 35) else 1) for n in range(40)))
     first, second, *_ = pages_of(pk, read_query("is:open", RISING, limit=50))
-    # It says how far it has looked, and the next page goes on from there.
+    # It says how many issues it has read, and the next page starts there.
     assert (first.issues[0].id, first.exhaustive, first.looked_at) == (issue(15).id, False, 20)
     assert (second.issues[0].id, second.exhaustive) == (issue(35).id, True)
 

@@ -186,7 +186,7 @@ def test_every_operation_has_the_same_outcome_as_with_botocore() -> None:
 
 
 OK = respond(200, "{}")
-# What the server does, and whether both clients try again.
+# What the server does, and whether both clients retry.
 RETRIED: dict[str, Behaviour] = {
     **{
         code: fail(code)

@@ -239,7 +239,7 @@ def test_a_member_added_with_a_password_can_sign_in_and_gets_no_mail() -> None:
     (created,) = [each.parameters for each in seen if each.operation == "AdminCreateUser"]
     assert created["MessageAction"] == "SUPPRESS"
     assert isinstance(sign_in.with_password(ADA, "correct horse battery"), sign_in.Tokens)
-    # Who has a password keeps it.
+    # A member who has a password keeps it.
     members.add(organizations.create("acme").id, ADA, "owner", password="another password")
     assert isinstance(sign_in.with_password(ADA, "correct horse battery"), sign_in.Tokens)
 

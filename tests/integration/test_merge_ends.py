@@ -113,7 +113,7 @@ def test_an_expired_member_of_a_head_that_was_merged_is_a_new_issue(desk: Webhoo
     messages()
     assert desk.messages_for("b") == ["issue.created"]
     assert desk.listed() == [("b", 1), ("c", 4)]
-    # The head goes on with the member that it has.
+    # The head keeps the member that it has.
     assert desk.messages_for("a") == ["issue.regressed"]
     assert desk.listed() == [("b", 1), ("c", 5)]
 

@@ -149,7 +149,7 @@ def test_the_page_of_source_maps_says_what_is_wrong_with_uploads(busy: Project) 
     assert "And 2 more: run errata sourcemaps uploads" in shown.text
     assert "<b>" not in shown.html
     assert shown.size <= MAX_BYTES
-    # What failed is no problem any more once a later upload of the same release is compiled.
+    # A failed upload is no longer shown once a later upload of the same release is compiled.
     uploaded(busy.id, bundle())
     shown = browser.get(path)
     assert "5<b>.js.map" not in shown.text

@@ -120,5 +120,5 @@ def test_a_lease_takes_the_last_tokens_of_a_bucket(simulate: Any) -> None:
     one, other = simulate(600, 40), simulate(600, 40)
     other.access = one.access
     assert [one.send(START_MS) for _ in range(21)] == [True] * 21  # it has leased all 21
-    # The other one asks for 1, 4 and then for 16, of which 14 are left.
+    # The other one asks for 1, 4 and then 16 tokens. Only 14 are left then.
     assert sum(other.send(START_MS) for _ in range(30)) == 19

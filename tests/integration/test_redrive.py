@@ -290,7 +290,7 @@ def test_events_of_a_batch_that_has_left_the_stream_are_found_by_their_time(
 ) -> None:
     arn = stream_of_events()
     start = clock.ms
-    # Those before and after came in about the same time, and were counted.
+    # The events before and after them have nearly the same time, and were counted.
     items = [*traffic(busy.id, start, 9, 600), *traffic(project.id, start, 9, 600)]
     stream.put(items)
     lost = items[3:6] + items[12:15]
@@ -423,7 +423,7 @@ def test_lost_events_are_counted_once_however_often_they_are_redriven(clock: Clo
 
 
 def test_a_redrive_counts_no_loss_twice_as_long_as_its_letter_is_kept(clock: Clock) -> None:
-    # More than one transaction takes, of which the first was done.
+    # More than one transaction takes. Only the first one was done.
     event = not_counted([LINE % (each, "invalid") for each in range(1, 151)], clock.ms, 2)
     counted = sum(lost(str(each)) for each in range(1, 151))
     assert 0 < counted < 150

@@ -87,7 +87,7 @@ def test_the_restored_stack_gives_the_same_responses_as_the_first_one(
                 assert one == other
 
     assert_same()
-    # The new stream also tells cleanup and digest of what was restored.
+    # The new stream passes the restored rows to cleanup and digest.
     stream.cleaned(left.projects["cleared"]["id"])
     stream.pump(stream.records())
     assert_same()
@@ -343,7 +343,7 @@ def test_settings_comments_assignments_and_views_are_restored(
     assert chat in str(before[-1])
     move(place)
     assert look(OTHER) == before
-    # What was set still holds for new events: one of an older release, and two more of the ignored.
+    # The settings still apply to new events: one of an older release, and two of an ignored issue.
     sent = ("boom 0", "boom 1", "quiet", "quiet")
     new = {send(shop, message, release="1.0") for message in sent}
     fresh = [each for each in stream.stored_events() if each["sk"]["S"] in new]

@@ -115,7 +115,7 @@ def test_the_address_of_the_client_is_not_added_if_addresses_are_replaced(busy: 
         sdk.capture(busy, **{**asking, "user": user})
         assert events(busy)[0]["context"]["user"]["ip_address"] == "[Filtered]"
     assert stream.deliver(stream.records()) == []
-    # What was replaced is nobody's address.
+    # A replaced address does not count as a user.
     (issue,) = issues.list_issues(visible_in(busy.id))
     assert sketch.estimate(issue.users) == 1
 

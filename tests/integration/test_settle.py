@@ -169,7 +169,7 @@ def test_an_old_build_does_not_reopen_an_issue_after_its_release_expired(shop: S
     found = issues.list_releases(visible_in(shop.id, shop.clock.ms))
     (old,) = (each for each in found if each.release == SHA)
     assert old.since < shop.clock.ms - KEPT_DAYS * DAY_MS < old.first_seen
-    # It goes on being old when its row is there again, and without the one of its resolution.
+    # It is still an old release, now that its row exists again.
     assert shop.send(SHA, OTHER_SHA).status == "resolved"
     assert shop.send("e" * 40).status == "regressed"
 

@@ -231,7 +231,7 @@ def test_the_stored_bytes_of_a_project_s_maps_are_limited(
     ended = assemble(busy.id, second)
     assert (ended.state, "the most. Delete some" in ended.detail) == ("error", True)
     assert list(map_files.list_maps(busy.id)) == [artifact.id]
-    # What is there already takes no more.
+    # A map that is stored already takes no more bytes.
     later = now_ms() + 700_000
     assert assemble(busy.id, first, later).state == "created"
     compiled(busy.id, first)
@@ -381,7 +381,7 @@ def test_an_upload_that_is_compiled_during_the_deletion_leaves_nothing(busy: Pro
     with watched(deleted_before):
         compiled(busy.id, content)
     assert left_of(busy.id) == (["deleted"], [])
-    # Cut off between the file and its row, when the upload is gone already.
+    # A run was interrupted between the file and its row, and the upload was deleted since.
     map_files.put_map(busy.id, "left-over", b"x")
     compiled(busy.id, content)
     assert left_of(busy.id) == (["deleted"], [])

@@ -116,7 +116,7 @@ def test_removing_a_member_revokes_their_tokens(clock: Clock) -> None:
     members.remove("default", ADA)
     clock.advance(30.001)
     assert call("GET", "/api/0/", text).status == 401
-    # Also if they come back.
+    # Also if the member is added again.
     member(ADA)
     clock.advance(30.001)
     assert call("GET", "/api/0/", text).status == 401

@@ -169,7 +169,7 @@ def test_events_in_flight_are_counted_once(left: Restored) -> None:
     }
     # The last batch that the release has digested came again.
     assert counts(project(left, "hooks")) == before["hooks"]
-    # What was cleared before it was digested is not counted.
+    # Events that were cleared before digest got them are not counted.
     assert counts(cleared) == before["cleared"]
     assert counts(script) == {**before["script"], "in flight": 1}
     assert sum(counts(project(left, "sdks")).values()) == sum(before["sdks"].values()) + 1
@@ -379,7 +379,7 @@ def test_functions_understand_what_the_release_s_authorizer_passes_on(left: Rest
 def test_the_release_s_functions_understand_what_today_s_authorizer_passes_on(
     left: Restored, tmp_path: Path
 ) -> None:
-    # What the authorizer denies, no function sees.
+    # No function gets a request that the authorizer denies.
     denials = {}
     calls = {}
     for caller in left.callers:

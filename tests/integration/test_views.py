@@ -107,7 +107,7 @@ def test_views_are_deleted_with_their_project_or_member(project: Project, busy: 
     before = shared(project)
     delete_project.delete_project(project.id)
     assert f"project#{project.id}" not in rows()
-    # Who still has the form open does not bring them back.
+    # Saving a form that is still open does not store them again.
     with pytest.raises(NotFoundError):
         views.save(before, "late", "", "count")
     assert f"project#{project.id}" not in rows()

@@ -232,7 +232,7 @@ def test_each_failure_is_one_event_wherever_the_worker_is_interrupted(
                 assert not run_worker(records)
             stream.pump(stream.records())
             clock.advance(30)
-            # What the worker has asked for, if digest had not counted the event yet.
+            # The look for which the worker asks if digest has not counted the event yet.
             look = json.dumps({"project_id": busy.id, "look": [slug, "production", 0]})
             assert not run_worker([{"messageId": "later", "body": look}])
         (job,) = monitors.find(busy.id, slug)

@@ -329,7 +329,7 @@ def test_a_receiver_that_dedupes_sees_each_issue_once(busy: Project) -> None:
         webhooks.add(busy.id, there.url)
         for number in range(3):
             call("POST", "/api/ingest", {"message": f"boom {number}"}, {"X-Api-Key": busy.key})
-        # The stream comes twice, and so do all messages.
+        # The stream is delivered twice, and so are all messages.
         with refusing("TransactWriteItems", "ProvisionedThroughputExceededException"):
             assert stream.deliver(stream.records()) != []
         assert stream.deliver(stream.records()) == []
