@@ -74,8 +74,8 @@ def endpoint(stage: Stage) -> Iterator[Export]:
 
 def request(exceptions: int, first_place: int = 0, *, new: bool = False) -> bytes:
     """Return a request with exceptions of known issues, or of `new` ones, from a place on."""
-    mark = "".join(random.choices(string.ascii_lowercase, k=6)) if new else ""
-    spans = [_span((first_place + n) % ISSUES, mark) for n in range(exceptions)]
+    suffix = "".join(random.choices(string.ascii_lowercase, k=6)) if new else ""
+    spans = [_span((first_place + n) % ISSUES, suffix) for n in range(exceptions)]
     of_scope = ScopeSpans(scope=InstrumentationScope(name="opentelemetry.flask"), spans=spans)
     resource = Resource(attributes=_pairs(_RESOURCE))
     sent = ExportTraceServiceRequest(
@@ -107,11 +107,11 @@ def of_events(calls: list[AwsCall], cpu: float, exceptions: int) -> Dollars:
     }
 
 
-def _span(place: int, mark: str) -> Span:
+def _span(place: int, suffix: str) -> Span:
     at_ns = now_ms() * 1_000_000
     error = load("4 KB")[place]
     raised = {
-        "exception.type": f"{error['exception_class']}{mark}",
+        "exception.type": f"{error['exception_class']}{suffix}",
         "exception.message": error["message"],
         "exception.stacktrace": error["stack_trace"],
         "exception.escaped": "False",

@@ -42,10 +42,14 @@ class Worker:
     """A process that runs one subject repeatedly (see bench/worker.py)."""
 
     def __init__(self, arguments: dict[str, Any], variables: dict[str, str]) -> None:
-        responses, theirs = os.pipe()
+        ours, theirs = os.pipe()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed when the worker is
         self._process = subprocess.Popen(
-            [*PYTHON, str(ROOT / "bench/worker.py"), json.dumps({**arguments, "answers": theirs})],
+            [
+                *PYTHON,
+                str(ROOT / "bench/worker.py"),
+                json.dumps({**arguments, "responses": theirs}),
+            ],
             env=variables,
             stdin=subprocess.PIPE,
             stdout=self._output,
@@ -54,7 +58,7 @@ class Worker:
             text=True,
         )
         os.close(theirs)
-        self._answers = os.fdopen(responses)
+        self._responses = os.fdopen(ours)
 
     @classmethod
     def of_function(cls, function: str, folder: str, endpoint: str) -> Self:
@@ -97,7 +101,7 @@ class Worker:
         assert self._process.stdin
         self._process.stdin.close()
         self._process.wait(10)
-        self._answers.close()
+        self._responses.close()
         self._output.close()
 
     def load(self, name: str, inputs: list[Any]) -> None:
@@ -107,7 +111,7 @@ class Worker:
     def run(self, name: str, repeat: int = 1) -> tuple[float, list[Any]]:
         """Return the CPU seconds per call, over all inputs `repeat` times, and the last results."""
         response = self._tell(do="run", name=name, repeat=repeat)
-        return response["cpu"], response["answers"]
+        return response["cpu"], response["responses"]
 
     def spend(
         self, events: list[Any], server: RecordingServer, response: Mapping[str, Any] | None = None
@@ -143,7 +147,7 @@ class Worker:
         assert self._process.stdin
         with suppress(BrokenPipeError):  # it has ended, and printed why
             print(json.dumps(command), file=self._process.stdin, flush=True)
-        line = self._answers.readline()
+        line = self._responses.readline()
         if not line:
             self._process.wait(10)
             self._output.seek(0)

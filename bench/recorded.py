@@ -172,8 +172,8 @@ def of_feedback(stage: Stage, put_item: Measure, rounds: int) -> Cpu:
 
         for name, spend in (("feedback", written), ("attached 4 KB", attached)):
             cpu[name] = _warm_ratio(spend, put_item, rounds)
-    with feedback.end(stage) as forget:
-        cpu["end of files"] = _ratio(lambda: forget().cpu_s, put_item, rounds)
+    with feedback.end(stage) as delete_files:
+        cpu["end of files"] = _ratio(lambda: delete_files().cpu_s, put_item, rounds)
     return cpu
 
 

@@ -35,7 +35,7 @@ _respond: Any = DynamoHandler.call_action
 
 
 def _in_turn(handler: DynamoHandler) -> Any:
-    """Answer one request at a time: moto copies a table while another thread changes it."""
+    """Handle one request at a time: moto copies a table while another thread changes it."""
     with _turn:
         return _respond(handler)
 
@@ -43,7 +43,7 @@ def _in_turn(handler: DynamoHandler) -> Any:
 @contextmanager
 def account(function: str) -> Iterator[None]:
     """Provide an empty account with the template's tables, and the environment of a function."""
-    # moto answers botocore only.
+    # moto works with botocore only.
     variables = {**AWS, **environment(function), "DYNAMODB_CLIENT": "botocore"}
     in_turn = patch.object(DynamoHandler, "call_action", _in_turn)
     with patch.dict(os.environ, variables), mock_aws(), in_turn:

@@ -1,7 +1,7 @@
 """Soak the deployed local stack for some minutes, then check that every count is exact.
 
 `python -m bench.soak --minutes 10` sends events of SDKs to the SDK endpoint's URL, as fast as the
-local stack answers. Copies of envelopes are sent at once and later, connections are closed in the
+local stack responds. Copies of envelopes are sent at once and later, connections are closed in the
 middle, processes of functions are killed, and events are refused. An event must be counted exactly
 once if any request with it got a 200, and not at all if each of its requests was refused. Whose
 response was lost is sent again until it gets one. Exit code 1 if a count differs.
@@ -71,8 +71,8 @@ def _workers(function: str) -> list[tuple[int, str]]:
     rows = [line.split(maxsplit=3) for line in listed.splitlines()]
     # The stack is a child of this process, and functions are children of the stack.
     stacks = {row[0] for row in rows if row[1] == str(os.getpid())}
-    mark = f"ministack-lambda-{function}-"
-    return [(int(row[0]), row[2]) for row in rows if row[1] in stacks and mark in row[-1]]
+    name_part = f"ministack-lambda-{function}-"
+    return [(int(row[0]), row[2]) for row in rows if row[1] in stacks and name_part in row[-1]]
 
 
 # ------------------------------------------------------------------ running

@@ -73,7 +73,7 @@ def run(subject: Subject, inputs: list[Any], repeat: int) -> dict[str, Any]:
     for _ in range(repeat):
         responses = [subject(each) for each in inputs]
     spent = time.process_time() - start
-    return {"cpu": spent / repeat / len(inputs), "answers": json.loads(json.dumps(responses))}
+    return {"cpu": spent / repeat / len(inputs), "responses": json.loads(json.dumps(responses))}
 
 
 def profile(subject: Subject, one: Any) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def main() -> None:
     sys.path[:0] = arguments["path"]
     subject = measured(arguments)
     loaded: dict[str, list[Any]] = {}
-    with os.fdopen(arguments["answers"], "w") as responses:
+    with os.fdopen(arguments["responses"], "w") as responses:
         for line in sys.stdin:
             command = json.loads(line)
             result: dict[str, Any] = {}

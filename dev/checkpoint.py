@@ -31,7 +31,7 @@ class Pacer:
         self._last = 0.0
 
     def note(self, now: float) -> None:
-        """Remember that data has changed."""
+        """Record that data has changed."""
         self._last = now
         if self._first is None:
             self._first = now

@@ -151,8 +151,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     in_path = _ids(route)
     text = {"type": "string"}
     return [{"name": name, "in": "path", "required": True, "schema": text} for name in in_path] + [
-        {"name": name, "in": "query", "description": said, "schema": text}
-        for name, said in (route.parameters or {}).items()
+        {"name": name, "in": "query", "description": description, "schema": text}
+        for name, description in (route.parameters or {}).items()
     ]
 
 

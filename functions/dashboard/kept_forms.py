@@ -24,7 +24,7 @@ type FormFields = list[tuple[str, str]]
 
 
 def keep(request: PageRequest) -> None:
-    """Remember the fields of a form for the sign-in page. Leaves out a form that is too large."""
+    """Keep the fields of a form for the sign-in page. Leaves out a form that is too large."""
     try:
         fields = [
             (_PREFIX + name, value)

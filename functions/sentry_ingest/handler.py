@@ -81,7 +81,7 @@ def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
     if not gateway.of_url(event):
         return _respond(event)
     if gateway.method(event) == "OPTIONS":
-        # Lambda itself answers the preflight requests of browsers.
+        # Lambda itself responds to the preflight requests of browsers.
         return gateway.without_cors(gateway.response(200, ""))
     return gateway.without_cors(_respond(event))
 

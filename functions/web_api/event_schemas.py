@@ -195,14 +195,16 @@ def tags_of(fields: StoredEvent) -> list[Tag]:
     found = {key: _text(by_name.get(name)) for name, key in _AS_TAGS}
     sent = fields.get("tags")
     if isinstance(sent, dict):
-        found |= {str(key): _said(value) for key, value in sent.items()}
+        found |= {str(key): _scalar_text(value) for key, value in sent.items()}
     return [Tag(key=key, value=value) for key, value in sorted(found.items()) if value]
 
 
 def user_of(fields: StoredEvent) -> EventUser | None:
     """Return the user whom an event names, None if it names none."""
     user = _object(_object(fields.get("context")).get("user"))
-    named = {name: _said(user[name]) for name in _OF_USER if user.get(name) not in (None, "")}
+    named = {
+        name: _scalar_text(user[name]) for name in _OF_USER if user.get(name) not in (None, "")
+    }
     return EventUser(**named) if named else None
 
 
@@ -239,5 +241,5 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _said(value: object) -> str:
+def _scalar_text(value: object) -> str:
     return str(value) if isinstance(value, str | int | float) else ""

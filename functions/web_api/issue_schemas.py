@@ -289,9 +289,9 @@ def _substatus(issue: Issue, now_ms: int) -> str | None:
 
 def _metadata(issue: Issue) -> IssueMetadata:
     kind = issue.exception_class
-    value = issue.title.removeprefix(f"{kind}: ") if kind else ""
-    said = value if value != issue.title else ""
-    return IssueMetadata(title=issue.title, type=kind or None, value=said or None)
+    rest = issue.title.removeprefix(f"{kind}: ") if kind else ""
+    value = rest if rest != issue.title else ""
+    return IssueMetadata(title=issue.title, type=kind or None, value=value or None)
 
 
 def _annotations(issue: Issue) -> list[Annotation]:

@@ -1,4 +1,4 @@
-"""Routes of the web API: which function answers a request, and what its token must allow."""
+"""Routes of the web API: which function handles a request, and what its token must allow."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field

@@ -47,7 +47,7 @@ def markdown(ctx: RequestContext) -> PageResponse:
     event = _event(ctx)
     issue = issue_events.find_or_none(ctx.visible, event.issue_id)
     url = f"{ctx.request.root_url}projects/{event.project_id}/events/{event.id}"
-    return markdown_response(of_event(ctx.project, issue, event, url, notice=True))
+    return markdown_response(of_event(ctx.project, issue, event, url, warning=True))
 
 
 @get("projects/<project:project_id>/events/<event:event_id>/ticket")

@@ -184,7 +184,7 @@ def list_(ctx: CommandContext, project_id: ProjectId) -> None:
 def remove(ctx: CommandContext, project_id: ProjectId, rule_id: RuleId) -> None:
     """Remove a rule. Its channels stay. Takes effect within 30 seconds."""
     found = change(ctx, project_id, "alerts/remove", rule_id=rule_id).json
-    _said(ctx, found, f"Removed rule {found['id']}.")
+    _print_result(ctx, found, f"Removed rule {found['id']}.")
 
 
 @command(app, "mute", example="alerts mute 1 4f6a0c1b --for 2h", needs=Needs.STACK_OR_WEB)
@@ -198,7 +198,7 @@ def mute(
 ) -> None:
     """Mute a rule or a channel for a time. Alerts of that time are not sent later."""
     found = change(ctx, project_id, "alerts/mute", name=name, for_=for_).json
-    _said(ctx, found, f"{found['id']} is {_muted(found['muted_until']) or 'not muted'}.")
+    _print_result(ctx, found, f"{found['id']} is {_muted(found['muted_until']) or 'not muted'}.")
 
 
 @command(app, "test", example="alerts test 1 4f6a0c1b", needs=Needs.STACK_OR_WEB)
@@ -211,7 +211,7 @@ def test(
     found = change(ctx, project_id, "alerts/test", name=name).json
     number = f"{len(found['sent'])} tests" if len(found["sent"]) > 1 else "1 test"
     log_ = ctx.command(f"alerts log {project_id}")
-    _said(ctx, found, f"Sent {number}. See `{log_}`.")
+    _print_result(ctx, found, f"Sent {number}. See `{log_}`.")
 
 
 @command(app, "log", example="alerts log 1", needs=Needs.STACK_OR_WEB)
@@ -259,7 +259,7 @@ def channel(
 ) -> None:
     """Add a channel, or rename the one with this address. Its address is not shown again."""
     added, more = change(ctx, project_id, "alerts/channel", to=to, name=name)
-    _said(ctx, added, f"Channel {added['id']}: {more['name']}")
+    _print_result(ctx, added, f"Channel {added['id']}: {more['name']}")
 
 
 @command(
@@ -271,17 +271,17 @@ def channel(
 def remove_channel(ctx: CommandContext, project_id: ProjectId, channel_id: ChannelId) -> None:
     """Remove a channel, also from the rules. A rule without channels is removed, too."""
     found = change(ctx, project_id, "alerts/remove-channel", channel_id=channel_id).json
-    _said(ctx, found, f"Removed channel {found['id']}.")
+    _print_result(ctx, found, f"Removed channel {found['id']}.")
 
 
 @command(app, "enable", example="alerts enable 1 4f6a0c1b2d3e", needs=Needs.STACK_OR_WEB)
 def enable(ctx: CommandContext, project_id: ProjectId, channel_id: ChannelId) -> None:
     """Enable a disabled channel. A 410 response disables one."""
     found = change(ctx, project_id, "alerts/enable", channel_id=channel_id).json
-    _said(ctx, found, f"Channel {found['id']} is enabled.")
+    _print_result(ctx, found, f"Channel {found['id']} is enabled.")
 
 
-def _said(ctx: CommandContext, value: Any, sentence: str) -> None:
+def _print_result(ctx: CommandContext, value: Any, sentence: str) -> None:
     if ctx.json:
         print_json(value)
     else:

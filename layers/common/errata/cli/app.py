@@ -32,7 +32,7 @@ from errata.cli import (
     views,
     webhooks,
 )
-from errata.cli.command import JsonOption, Local, Needs, StackName, command, group, remember
+from errata.cli.command import JsonOption, Local, Needs, StackName, command, group, store_options
 from errata.cli.root import AllCommands
 
 app = group(
@@ -98,7 +98,7 @@ def errata(
     ] = False,
 ) -> None:
     """Store the shared options, or print the version."""
-    remember(context, local, stack, json)
+    store_options(context, local, stack, json)
 
 
 def run() -> None:

@@ -102,11 +102,11 @@ def group(summary: str, *, example: str, cls: type[TyperGroup] | None = None) ->
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
-    app.callback()(remember)
+    app.callback()(store_options)
     return app
 
 
-def remember(
+def store_options(
     context: typer.Context, local: Local = False, stack: StackName = "", json: JsonOption = False
 ) -> None:
     """Store the shared options of a group in the context. Those of the command are added later."""
@@ -180,7 +180,7 @@ _BY_NAME = inspect.Parameter.KEYWORD_ONLY
 _CONTEXT = inspect.Parameter("context", _BY_NAME, annotation=typer.Context)
 _SHARED = [
     each.replace(kind=_BY_NAME)
-    for each in list(inspect.signature(remember).parameters.values())[1:]
+    for each in list(inspect.signature(store_options).parameters.values())[1:]
 ]
 
 

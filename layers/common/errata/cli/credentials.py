@@ -42,8 +42,8 @@ def of_token(token: str, url: str = "") -> Login:
     Raises:
         InvalidInputError: it is no token, or the URL is not an https one.
     """
-    said = _said(token)
-    return Login(_checked(url or said["url"]), said["org"], token)
+    claims = _claims(token)
+    return Login(_checked(url or claims["url"]), claims["org"], token)
 
 
 def find() -> Login | None:
@@ -101,13 +101,13 @@ def delete() -> bool:
     return True
 
 
-def _said(token: str) -> dict[str, str]:
-    """Return what a token says: `url` and `org`. Source: `errata.protocol.tokens`."""
+def _claims(token: str) -> dict[str, str]:
+    """Return the claims of a token: `url` and `org`. Source: `errata.protocol.tokens`."""
     parts = token.split("_")
     with suppress(ValueError, binascii.Error, KeyError, TypeError, IndexError):
-        said = json.loads(base64.b64decode(parts[1]))
+        claims = json.loads(base64.b64decode(parts[1]))
         if parts[0] == "sntrys" and len(parts) == 3:
-            return {"url": str(said["url"]), "org": str(said["org"])}
+            return {"url": str(claims["url"]), "org": str(claims["org"])}
     raise InvalidInputError({"token": [_NO_TOKEN]})
 
 

@@ -41,7 +41,7 @@ def confirm(prompt: str, expected: str, complaint: str) -> None:
     """Ask for a text that confirms a step. The prompt goes to stderr: a program may read stdout.
 
     Raises:
-        InvalidInputError: the answer is a different text.
+        InvalidInputError: the user typed a different text.
     """
     sys.stderr.write(prompt)
     sys.stderr.flush()

@@ -62,14 +62,14 @@ def list_(ctx: CommandContext, project_id: ProjectId) -> None:
 def remove(ctx: CommandContext, project_id: ProjectId, webhook_id: WebhookId) -> None:
     """Remove a webhook. Its pending messages are dropped."""
     webhooks.remove(project_id, webhook_id)
-    _said(ctx, {"id": webhook_id}, f"Removed webhook {webhook_id}.")
+    _print_result(ctx, {"id": webhook_id}, f"Removed webhook {webhook_id}.")
 
 
 @command(app, "enable", example="webhooks enable 1 4f6a0c1b2d3e")
 def enable(ctx: CommandContext, project_id: ProjectId, webhook_id: WebhookId) -> None:
     """Enable a disabled webhook. A 410 response or five days of failures disable a webhook."""
     webhook = webhooks.enable(project_id, webhook_id)
-    _said(ctx, _webhook(webhook), f"Webhook {webhook_id} is enabled.")
+    _print_result(ctx, _webhook(webhook), f"Webhook {webhook_id} is enabled.")
 
 
 @command(app, "rotate", example="webhooks rotate 1 4f6a0c1b2d3e")
@@ -92,7 +92,7 @@ def test(ctx: CommandContext, project_id: ProjectId, webhook_id: WebhookId) -> N
     This also works for a disabled webhook.
     """
     message_id = webhooks.test(project_id, webhook_id)
-    _said(ctx, {"webhook_id": message_id}, f"Sent {message_id}.")
+    _print_result(ctx, {"webhook_id": message_id}, f"Sent {message_id}.")
 
 
 @command(app, "attempts", example="webhooks attempts 1")
@@ -157,14 +157,14 @@ def redeliver(
         ids = [project] if project else [each.id for each in projects.list_projects()]
         again = [message for each in ids for message in webhooks.redeliver_since(each, since_ms)]
     counts = Counter(message.project_id for message in again)
-    _said(
+    _print_result(
         ctx,
         {"redelivered": [message.id for message in again]},
         f"Sent {len(again)} again" + (f", in {len(counts)} projects." if len(counts) > 1 else "."),
     )
 
 
-def _said(ctx: CommandContext, value: Any, sentence: str) -> None:
+def _print_result(ctx: CommandContext, value: Any, sentence: str) -> None:
     if ctx.json:
         print_json(value)
     else:

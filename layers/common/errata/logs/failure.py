@@ -194,7 +194,7 @@ def _of_record(sent: Fields, default: str = "") -> Failure | None:
         (within[name] for name in ("stackTrace", "stack") if isinstance(within.get(name), list)),
         None,
     )
-    said = _text(inner)
+    message = _text(inner)
     if kind and (lines is not None or value):
         language = ""
         if match := _RUBY.match(kind):
@@ -208,17 +208,17 @@ def _of_record(sent: Fields, default: str = "") -> Failure | None:
             found or language or default,
             tuple(exceptions),
             request_id,
-            handled=bool(said),
-            logged=said,
+            handled=bool(message),
+            logged=message,
         )
     trace = next((sent[name] for name in _TRACE_FIELDS if isinstance(sent.get(name), str)), "")
     level = _text(sent.get("level") or sent.get("severity")).lower()
     if trace:
-        return _traced(trace, request_id, handled=True, logged=said)
+        return _traced(trace, request_id, handled=True, logged=message)
     # Java's runtime logs the trace as the message.
-    java = _JAVA.match(said)
+    java = _JAVA.match(message)
     if level in _ERRORS or java:
-        return _traced(said[java.end() :] if java else said, request_id, handled=not java)
+        return _traced(message[java.end() :] if java else message, request_id, handled=not java)
     return None
 
 

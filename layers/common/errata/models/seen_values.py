@@ -1,4 +1,4 @@
-"""Remember which values an issue's events have had, to find new values without reading rows.
+"""Keep the values that an issue's events have had, to find new ones without reading rows.
 
 An issue has a Bloom filter of 4,096 bits, four for each value. When a quarter of the bits are set,
 after about 290 values, only releases are added. Until then, at most one new value in 256 is

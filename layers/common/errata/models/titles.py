@@ -39,11 +39,11 @@ def title(event: _Fields) -> str:
             return _shortened(f"{kind} in {function}")
     else:
         message = _filled(message, event.get("logentry"))
-    said = _one_line(kind, message)
+    line = _one_line(kind, message)
     if not more:
-        return _shortened(said)
+        return _shortened(line)
     rest = f" (and {more - 1} more)" if more > 1 else ""
-    return _shortened(said, MAX_LINE - len(rest)) + rest
+    return _shortened(line, MAX_LINE - len(rest)) + rest
 
 
 def short_text(value: object) -> str:

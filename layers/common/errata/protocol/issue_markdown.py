@@ -72,7 +72,7 @@ def to_markdown(issue: Issue, around: Around, now_ms: int) -> str:
 def row(name: str, project: str, issue: Issue, now_ms: int) -> str:
     """Return an issue as an item of a list, in two lines."""
     users = estimate(issue.users)
-    said = (
+    details = (
         issue.status,
         issue.level,
         count_in_words(issue.count, "event"),
@@ -85,7 +85,7 @@ def row(name: str, project: str, issue: Issue, now_ms: int) -> str:
     place = f" of {span(project)}" if project else ""
     where = f" in {span(issue.culprit)}" if issue.culprit else ""
     first = f"- **{name}**{place}: {span(issue.title)}{where}"
-    return f"{first}\n  {span(', '.join(filter(None, said)))}"
+    return f"{first}\n  {span(', '.join(filter(None, details)))}"
 
 
 def count_in_words(number: int, what: str) -> str:
@@ -131,8 +131,8 @@ def _often(counts: dict[str, int]) -> str:
 
 def _entries(activity: Sequence[Activity]) -> Iterator[str]:
     for each in activity:
-        said = (each.what, each.detail, f"by {each.by}" if each.by else "")
-        yield f"{iso(each.at)} {' '.join(filter(None, said))}"
+        parts = (each.what, each.detail, f"by {each.by}" if each.by else "")
+        yield f"{iso(each.at)} {' '.join(filter(None, parts))}"
         text = cut(each.text, _MAX_COMMENT)
         if text != each.text:
             text += "…"

@@ -112,7 +112,7 @@ def exception_class(level: str) -> str | None:
 
     `Error` and `Warning` alone are not class names.
     """
-    qualified = any(mark in level for mark in ("\\", ".", "::"))
+    qualified = any(separator in level for separator in ("\\", ".", "::"))
     if _CLASS_NAME.fullmatch(level) and (qualified or _CLASS_ENDING.search(level)):
         return level
     return None

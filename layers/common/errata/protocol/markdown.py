@@ -45,7 +45,7 @@ def to_markdown(
     url: str = "",
     *,
     short: bool = False,
-    notice: bool = False,
+    warning: bool = False,
 ) -> str:
     """Return the most useful parts of an event: what broke, where, the values, and what led to it.
 
@@ -54,10 +54,10 @@ def to_markdown(
         beside: what else is known, by name, such as the short id of the issue.
         url: where the event is shown.
         short: only what broke and where, without the request, tags and breadcrumbs.
-        notice: say that its texts are not to be trusted.
+        warning: say that its texts are not to be trusted.
     """
     parts = [f"## {span(title(event))}", f"in {span(culprit(event))}", ""]
-    parts += [UNTRUSTED, ""] if notice else []
+    parts += [UNTRUSTED, ""] if warning else []
     parts += details(event, beside, url, short=short)
     return "\n".join(parts) + "\n"
 
@@ -120,8 +120,8 @@ def _cut_lines(lines: Iterable[str]) -> str:
 def _trace_lines(traces: Sequence[ExceptionTrace], values: bool, most: int) -> Iterator[str]:
     for trace in traces:
         indent = "  " * trace.depth
-        said = " ".join(filter(None, (trace.relation and f"{trace.relation}:", trace.title)))
-        for line in said.split("\n") if said else ():
+        heading = " ".join(filter(None, (trace.relation and f"{trace.relation}:", trace.title)))
+        for line in heading.split("\n") if heading else ():
             yield f"{indent}{line}"
         for frame in trace.frames[:most]:
             yield f"{indent}  {_place(frame)}"
@@ -143,8 +143,8 @@ def _named(frame: Frame) -> Iterator[str]:
         named = [name for name in frame.variables if _names(frame.source, name)]
         for name in named[:_MAX_VARIABLES]:
             value = frame.variables[name]
-            said = expression(value, _MAX_VALUE) if frame.expressions else _text(value)
-            yield f"{name} = {_cut(said, _MAX_VALUE)}"
+            text = expression(value, _MAX_VALUE) if frame.expressions else _text(value)
+            yield f"{name} = {_cut(text, _MAX_VALUE)}"
 
 
 def _names(source: str, name: str) -> bool:
@@ -170,11 +170,11 @@ def _crumbs(sent: Any) -> Iterator[tuple[str, str]]:
     for crumb in crumbs[: -_MAX_CRUMBS - 1 : -1]:
         if isinstance(crumb, dict):
             names = ("timestamp", "category", "level", "message")
-            said = [_text(crumb[name]) for name in names if crumb.get(name)]
+            parts = [_text(crumb[name]) for name in names if crumb.get(name)]
             at = crumb.get("timestamp")
             if isinstance(at, int | float) and 0 < at < _MAX_SECONDS:
-                said[0] = iso(round(at * 1000))
-            yield "", " ".join(said) or _text(crumb)
+                parts[0] = iso(round(at * 1000))
+            yield "", " ".join(parts) or _text(crumb)
 
 
 def _section(heading: str, found: Iterator[tuple[str, str]]) -> list[str]:

@@ -19,8 +19,8 @@ def make_token(organization: str, web_url: str, now_s: int, random: bytes) -> st
     """Return the text of a token. `web_url` is the web API's base URL, `random` has 32 bytes."""
     assert len(random) == RANDOM_BYTES
     url = web_url.rstrip("/")
-    said = {"iat": now_s, "url": url, "region_url": url, "org": organization}
-    content = base64.b64encode(json.dumps(said, separators=(",", ":")).encode()).decode()
+    claims = {"iat": now_s, "url": url, "region_url": url, "org": organization}
+    content = base64.b64encode(json.dumps(claims, separators=(",", ":")).encode()).decode()
     return f"{PREFIX}{content}_{base64.b64encode(random).decode().rstrip('=')}"
 
 

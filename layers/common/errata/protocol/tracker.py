@@ -177,16 +177,16 @@ def new_ticket(template: str, values: Mapping[str, str], forms: Iterable[str]) -
     before, placeholder, after = known.partition(f"{{{MARKDOWN}}}")
     if not placeholder:
         return known
-    room = MAX_URL - len(before) - len(after)
+    max_size = MAX_URL - len(before) - len(after)
     text = ""
     for text in forms:
-        if len(markdown := _encoded(text)) <= room:
+        if len(markdown := _encoded(text)) <= max_size:
             return f"{before}{markdown}{after}"
-    return f"{before}{_encoded(cut_lines(text, room))}{after}"
+    return f"{before}{_encoded(cut_lines(text, max_size))}{after}"
 
 
-def cut_lines(text: str, room: int, size: Callable[[str], int] | None = None) -> str:
-    """Return as many lines of Markdown as fit into `room` characters when they are encoded.
+def cut_lines(text: str, max_size: int, size: Callable[[str], int] | None = None) -> str:
+    """Return as many lines of Markdown as fit into `max_size` characters when they are encoded.
 
     A code block that is cut ends with `…` and its fence. `size` returns how large a text is, by
     default when it is percent-encoded.
@@ -194,7 +194,7 @@ def cut_lines(text: str, room: int, size: Callable[[str], int] | None = None) ->
     size = size or _encoded_size
     kept: list[str] = []
     fence = ""
-    left = room - size("…\n")
+    left = max_size - size("…\n")
     for line in text.split("\n"):
         open_fence = _fence_after(line, fence)
         left -= size(line + "\n")

@@ -168,9 +168,9 @@ def _pattern(text: str) -> tuple[str, int]:
     try:
         pattern = _compiled(text)
     except re2.error as error:
-        reason = error.args[0]
-        said = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise _WrongScrubbingRuleError(f"RE2 does not accept the pattern: {said}.") from None
+        sent = error.args[0]
+        reason = sent.decode(errors="replace") if isinstance(sent, bytes) else str(sent)
+        raise _WrongScrubbingRuleError(f"RE2 does not accept the pattern: {reason}.") from None
     if any(found.start() == found.end() for each in _PLACES for found in pattern.finditer(each)):
         raise _WrongScrubbingRuleError("the pattern also matches an empty text.")
     return text, pattern.programsize

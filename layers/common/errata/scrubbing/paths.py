@@ -7,7 +7,7 @@ A path names the parts of an event from the outside in, with dots between them, 
 
 from typing import Any
 
-# A place in the tree of all paths: the names that may follow, and marks, which are no names.
+# A place in the tree of all paths: the names that may follow, and the four numbers below.
 type Node = dict[Any, Any]
 # The nodes that a part of an event may be at. () if no path leads there or below.
 type Nodes = tuple[Node, ...]
@@ -36,9 +36,9 @@ def below(nodes: Nodes, name: str) -> Nodes:
         for node in nodes:
             if _STAYS in node:
                 found.append(node)
-            for mark in (part, _ANY_ONE):
-                if mark in node:
-                    found += _with_any_number(node[mark])
+            for key in (part, _ANY_ONE):
+                if key in node:
+                    found += _with_any_number(node[key])
         nodes = tuple(found)
         if not nodes:
             break

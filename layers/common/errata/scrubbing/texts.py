@@ -60,7 +60,7 @@ _OF_QUERY = re.compile(r"""(?i)(?:[^\s&;"'<>\\%]|%(?!2[236]|3B)[0-9a-f]{2})+""")
 _NO_SPACE = re.compile(r"\S+")
 _LINE = re.compile(r"[^\r\n]+")
 # A quote, with the backslashes before it, or a bracket.
-_MARK = re.compile(r"""(\\*)(["'])|[\[{]|[\]}]""")
+_DELIMITER = re.compile(r"""(\\*)(["'])|[\[{]|[\]}]""")
 _OPENING = re.compile(r"""(\\{0,7})(["'`])""")
 # A colon after a name. Does not match the colons of URLs and times.
 _COLON = re.compile(r""":(?:(?<=["' ]:)|(?=[ \t"'`\\]))""")
@@ -238,9 +238,9 @@ def _end_of_quoted(text: str, start: int, quote: str) -> int:
 def _end_of_brackets(text: str, start: int) -> int:
     """Return where an array or object ends, with all that is in it. It may have been cut off."""
     depth, within = 0, ""
-    for mark in _MARK.finditer(text, start):
-        found = mark[0]
-        if mark[2]:
+    for delimiter in _DELIMITER.finditer(text, start):
+        found = delimiter[0]
+        if delimiter[2]:
             # More backslashes escape a quote within quotes.
             if not within:
                 within = found
@@ -249,5 +249,5 @@ def _end_of_brackets(text: str, start: int) -> int:
         elif not within:
             depth += 1 if found in "[{" else -1
             if not depth:
-                return mark.end()
+                return delimiter.end()
     return len(text)

@@ -46,20 +46,20 @@ class ValueRule(NamedTuple):
     may_match: Callable[[bytes], bool] = _always
 
 
-def _all_of(expression: str, mark: str) -> Clean:
-    """Return a function that replaces each match. `mark` is in every match.
+def _all_of(expression: str, literal: str) -> Clean:
+    """Return a function that replaces each match. `literal` is in every match.
 
     An expression is compiled on first use: most processes need none, and must start quickly.
     """
-    return lambda text: compiled(expression).sub(FILTERED, text) if mark in text else text
+    return lambda text: compiled(expression).sub(FILTERED, text) if literal in text else text
 
 
-def _token(name: str, mark: str, rest: str, before: str = "") -> ValueRule:
-    """Return the rule of a token with the fixed beginning `mark`, as one service issues them."""
-    token = f"{before}{re.escape(mark)}{rest}"
+def _token(name: str, prefix: str, rest: str, before: str = "") -> ValueRule:
+    """Return the rule of a token with the fixed beginning `prefix`, as one service issues them."""
+    token = f"{before}{re.escape(prefix)}{rest}"
     # RE2 has no possessive quantifiers, and needs none.
     pattern = token.replace("++", "+").replace("}+", "}")
-    return ValueRule(name, pattern, _all_of(f"{_START}{token}", mark))
+    return ValueRule(name, pattern, _all_of(f"{_START}{token}", prefix))
 
 
 # ------------------------------------------------------------------ rules with code of their own

@@ -74,8 +74,8 @@ def event_without(event: StoredEvent) -> StoredEvent:
     context = fields.get("context")
     user = context.get("user") if isinstance(context, dict) else None
     found = user.values() if isinstance(user, dict) else ()
-    said = {str(each) for each in found if isinstance(each, str | int)}
-    people = [Person(each) for each in said if MIN_MENTION <= len(each) <= 200]
+    values = {str(each) for each in found if isinstance(each, str | int)}
+    people = [Person(each) for each in values if MIN_MENTION <= len(each) <= 200]
     kept = {name: each for name, each in fields.items() if name not in _NOT_SHOWN}
     if isinstance(context, dict):
         kept["context"] = {name: each for name, each in context.items() if name != "user"}

@@ -44,12 +44,12 @@ def add(pk: str, issue: Issue, note: Activity, token: str) -> bool:
         "ExpressionAttributeValues": write_all({":none": 0, ":one": 1, ":most": MAX_NOTES}),
     }
     values: Values = {"at": note.at, "ttl": note.at // 1000 + _TOKEN_KEPT_S}
-    said = {
+    token_row = {
         "TableName": table,
         "Item": _key(pk, f"said#{issue.id}#{token}") | write_all(values),
         "ConditionExpression": "attribute_not_exists(pk)",
     }
-    actions: list[Any] = [{"Put": said}, {"Update": count}, activity_action(pk, issue, note)]
+    actions: list[Any] = [{"Put": token_row}, {"Update": count}, activity_action(pk, issue, note)]
     try:
         clients.dynamodb().transact_write_items(TransactItems=actions)
     except ConflictError as error:

@@ -130,7 +130,7 @@ class _Connection:
         self._readable.register(self._socket, select.POLLIN)
 
     def open(self) -> bool:
-        """Return whether the connection is still open and has no bytes that answer no request."""
+        """Return whether the connection is still open and has no unexpected bytes."""
         return not self._readable.poll(0)
 
     def close(self) -> None:
@@ -151,7 +151,7 @@ class _Connection:
         del received[: end + 4]
         while len(received) < length:
             self._receive(received)
-        # Bytes after the response answer no request, so the connection is not used again.
+        # Bytes after the response belong to no request, so the connection is not used again.
         complete = len(received) == length
         kept = first.startswith("HTTP/1.1") and headers.get("connection", "").lower() != "close"
         self.reusable = complete and kept

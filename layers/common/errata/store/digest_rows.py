@@ -129,8 +129,10 @@ def _read(
         names += [f"release#{release}" for release in each.releases]
         names += [day_key(day) for day in each.days]
         keys += [write_all({"pk": pk, "sk": name}) for name in names]
-    marks = [watermarks.watermark_key(project_id) for project_id in watermarks_of]
-    return batch_get_tables({settings().events_table: marks, settings().issues_table: keys})
+    watermark_keys = [watermarks.watermark_key(project_id) for project_id in watermarks_of]
+    return batch_get_tables(
+        {settings().events_table: watermark_keys, settings().issues_table: keys}
+    )
 
 
 def _add(rows: Rows, item: PlainItem, now_s: int) -> None:

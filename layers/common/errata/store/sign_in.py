@@ -145,7 +145,7 @@ def _respond(
     challenge: Literal["NEW_PASSWORD_REQUIRED", "SOFTWARE_TOKEN_MFA"],
     username: str,
     session: str,
-    answer: dict[str, str],
+    challenge_response: dict[str, str],
 ) -> SignInStep:
     if len(session) < _MIN_SESSION:
         raise UnauthorizedError("The session has ended.")
@@ -154,7 +154,7 @@ def _respond(
             UserPoolId=settings().user_pool_id,
             ClientId=settings().user_pool_client_id,
             ChallengeName=challenge,
-            ChallengeResponses={"USERNAME": username, **answer},
+            ChallengeResponses={"USERNAME": username, **challenge_response},
             Session=session,
         )
     except StoreError as error:

@@ -54,10 +54,10 @@ def matching(patterns: Sequence[str], exclude: Iterable[str], stack: str) -> lis
             raise InvalidInputError(
                 {"log_group": [f"{name} is a log group of Errata itself. {_NOT_CAPTURED}"]}
             )
-    globs = [each for each in patterns if any(mark in each for mark in _GLOB)]
+    globs = [each for each in patterns if any(character in each for character in _GLOB)]
     found = {each for each in patterns if each not in globs}
     for glob in globs:
-        first = min((glob.find(mark) for mark in _GLOB if mark in glob), default=0)
+        first = min((glob.find(character) for character in _GLOB if character in glob), default=0)
         found |= {name for name in log_groups.names(glob[:first]) if fnmatchcase(name, glob)}
     left_out = tuple(exclude)
     return sorted(

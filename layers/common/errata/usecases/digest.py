@@ -154,9 +154,9 @@ def _digest_project(
     Raises:
         StoreError: not everything is done. Call it again, with the current rows.
     """
-    mark = rows.watermark
-    shown = [record for record in records if mark.shows(record.event, now_s)]
-    hidden = [r for r in records if mark.hides(r.event.id, r.event.legacy_id)]
+    watermark = rows.watermark
+    shown = [record for record in records if watermark.shows(record.event, now_s)]
+    hidden = [r for r in records if watermark.hides(r.event.id, r.event.legacy_id)]
     deleted = [r for r in shown if r.event.id <= rows.deleted_through(r.event.issue_id)]
     failed: StoreError | None = None
     for covered, delete in ((hidden, watermarks.delete_hidden), (deleted, _delete_events)):

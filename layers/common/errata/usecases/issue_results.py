@@ -249,8 +249,8 @@ def _users(issue: Issue, counted: issue_values.ValueCounts, now: int, more: bool
     users = max(estimate(issue.users), len(counted.counts.get(issue_values.USER, ())))
     if not users:
         return "not reported"
-    said = f"about {users} (standard error {STANDARD_ERROR:.1%})"
-    parts = [said if users > _EXACT_USERS else str(users)]
+    estimated = f"about {users} (standard error {STANDARD_ERROR:.1%})"
+    parts = [estimated if users > _EXACT_USERS else str(users)]
     for recent, span_ms, name in (
         (counted.hour, HOUR_MS, "in the last hour"),
         (counted.day, DAY_MS, "in 24 hours"),

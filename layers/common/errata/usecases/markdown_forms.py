@@ -29,13 +29,13 @@ def of_event(
     url: str = "",
     *,
     short: bool = False,
-    notice: bool = False,
+    warning: bool = False,
     personal: bool = True,
     beside: Mapping[str, str] | None = None,
 ) -> str:
     """Return an event of an issue as Markdown. `url` is where the event is shown.
 
-    `short` and `notice` are as in `errata.protocol.markdown.to_markdown`. `beside`: more lines to
+    `short` and `warning` are as in `errata.protocol.markdown.to_markdown`. `beside`: more lines to
     show, by name. Without `personal`, personal data is withheld.
     """
     event = event if personal else _without(event)
@@ -46,7 +46,7 @@ def of_event(
         events = ", ".join(filter(None, (events, kept_note(issue.count, issue.kept))))
         seen = f"{events} since {iso(issue.first_seen)}"
         known = {"issue": f"{name}, {issue.status}", "seen": seen, **known}
-    return to_markdown(event.fields, known, url, short=short, notice=notice)
+    return to_markdown(event.fields, known, url, short=short, warning=warning)
 
 
 def of_issue(

@@ -114,12 +114,12 @@ def _list_issues(reader: Reader, asked: Arguments) -> str:
         across_page = across.search(bearer.organization, bearer.sees, query, reader.now_ms, member)
         found, following = across_page.found, across_page.next_cursor
     rows = [_row(reader, project, each, asked, whole=not name) for project, each in found]
-    said = [f"# {count_in_words(len(rows), 'issue')}", "", UNTRUSTED, "", *rows]
+    lines = [f"# {count_in_words(len(rows), 'issue')}", "", UNTRUSTED, "", *rows]
     if following:
-        said += ["", f"There may be more. The cursor of the next page: {following}"]
+        lines += ["", f"There may be more. The cursor of the next page: {following}"]
     elif not rows:
-        said += ["No issue matches. Try another query, or is:open without other terms."]
-    return "\n".join(said) + "\n"
+        lines += ["No issue matches. Try another query, or is:open without other terms."]
+    return "\n".join(lines) + "\n"
 
 
 def _row(reader: Reader, project: Project, issue: Issue, asked: Arguments, *, whole: bool) -> str:
@@ -165,7 +165,7 @@ def event_form(
         view.issue,
         event,
         reader.url(f"projects/{project.id}/events/{event.id}"),
-        notice=True,
+        warning=True,
         personal=personal,
         beside=beside,
     )
@@ -199,15 +199,15 @@ def _get_tag_values(reader: Reader, asked: Arguments) -> str:
         keys = wanted
     name = markdown_forms.name_of(named.project, issue)
     events = count_in_words(counted.events, "event")
-    said = [f"# Values of the newest {events} of {name}", "", UNTRUSTED]
+    lines = [f"# Values of the newest {events} of {name}", "", UNTRUSTED]
     for key in keys[:_MOST_KEYS]:
         counts = counted.counts[key]
         shown = shares(counts, counted.events, asked.number("limit"))
-        said += ["", f"## {span(key.removeprefix(TAG))}", ""]
-        said += _values(key, shown, personal=asked.flag("personal_data"))
+        lines += ["", f"## {span(key.removeprefix(TAG))}", ""]
+        lines += _values(key, shown, personal=asked.flag("personal_data"))
         if (left := len(counts) - len(shown)) > 0:
-            said.append(f"- {left:,} more {'value' if left == 1 else 'values'}")
-    return "\n".join(said) + "\n"
+            lines.append(f"- {left:,} more {'value' if left == 1 else 'values'}")
+    return "\n".join(lines) + "\n"
 
 
 def _values(key: str, shown: Iterable[tuple[str, int, int]], *, personal: bool) -> Iterable[str]:

@@ -135,13 +135,13 @@ def assigned(pk: str, project_id: str, issue: Issue, called: str) -> None:
         name = _message_id(ISSUE_ASSIGNED, pk, occasion)
         messages = [Message(name, project_id, w.id, ISSUE_ASSIGNED, body) for w in wanting]
         if issue.assignee:
-            said = {
+            details = {
                 "assignee": issue.assignee,
                 "assigned_at": issue.assigned_at,
                 "by": issue.assigned_by,
                 "whom": called,
             }
-            messages += _by_rules(pk, receivers, ASSIGNED, issue.id, occasion, said)
+            messages += _by_rules(pk, receivers, ASSIGNED, issue.id, occasion, details)
     if (
         settings().mail_identity
         and issue.assignee
@@ -172,9 +172,9 @@ def mentioned(
     receivers = _receivers.get(project_id, now_ms(), lambda: _look_up(project_id))
     messages = []
     if receivers:
-        said = {"by": by, "whom": ", ".join(whom)}
+        details = {"by": by, "whom": ", ".join(whom)}
         occasion = f"{issue_id} {comment}"
-        messages = _by_rules(pk, receivers, MENTIONED, issue_id, occasion, said)
+        messages = _by_rules(pk, receivers, MENTIONED, issue_id, occasion, details)
     if settings().mail_identity and not _reaches_all_members(messages, kind):
         for email in whom:
             about = {"partition": pk, "issue": issue_id, "event": "", "at": now_ms()}
@@ -186,7 +186,7 @@ def mentioned(
 
 
 def _by_rules(
-    pk: str, to: Receivers, kind: str, issue_id: str, occasion: str, said: dict[str, Any]
+    pk: str, to: Receivers, kind: str, issue_id: str, occasion: str, details: dict[str, Any]
 ) -> list[Message]:
     """Return the messages to channels about what a person has done, one for each channel.
 
@@ -201,7 +201,7 @@ def _by_rules(
     for rule in sorted(rules, key=lambda each: quiet_until(each.quiet, at_ms)):
         about = {"partition": pk, "issue": issue_id, "event": "", "rule": rule.id, "at": at_ms}
         quiet = {"quiet": rule.quiet} if rule.quiet else {}
-        body = json.dumps(about | said | quiet)
+        body = json.dumps(about | details | quiet)
         for channel in to.listening(rule, at_ms):
             what = f"{PREFIX}{kind}"
             name = _message_id(f"{what}\0{channel}", pk, occasion)

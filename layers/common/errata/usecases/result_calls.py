@@ -1,4 +1,4 @@
-"""The commands that the web API answers, by name. See `errata.usecases.results`."""
+"""The commands that the web API handles, by name. See `errata.usecases.results`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -266,7 +266,7 @@ def _posted(kind: Channel, outgoing: Post) -> SendResult:
         response = PostResponse(
             response.status, str(-(-int(asked * 1000) // 1000)), response.refusal
         )
-    return SendResult(response, _said(response.refusal))
+    return SendResult(response, _refusal_text(response.refusal))
 
 
 def _seconds(retry_after: str | None) -> int:
@@ -274,7 +274,7 @@ def _seconds(retry_after: str | None) -> int:
     return int(text) if text.isascii() and text.isdecimal() else 0
 
 
-def _said(refusal: bytes) -> str:
+def _refusal_text(refusal: bytes) -> str:
     text = refusal.decode("utf-8", "replace")
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:200]
 

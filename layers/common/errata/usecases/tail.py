@@ -2,7 +2,7 @@
 
 An event's id says when it was minted. The event may be stored up to `CLEAR_MARGIN_MS` later, so new
 events can appear below newer ones. So each `look` reads all ids of a window of that length again
-and remembers the ids that it has returned. The window ends at the newest event. An AWS clock minted
+and keeps the ids that it has returned. The window ends at the newest event. An AWS clock minted
 its id, so the clock of this machine does not matter.
 """
 

@@ -153,8 +153,8 @@ def _detail(monitor: Monitor, run: Run) -> str:
         )
     if run.status == "timeout" and config:
         return f"The run that began at {at} did not end within {config.max_runtime} min."
-    said = f"The run that began at {at}" if run.began else f"The run that ended at {at}"
-    return f"{said} reported an error."
+    run_text = f"The run that began at {at}" if run.began else f"The run that ended at {at}"
+    return f"{run_text} reported an error."
 
 
 def _text(at_ms: int) -> str:

@@ -91,7 +91,7 @@ def header(alert: Alert) -> str:
     return f"{alert.headline} in {plain(alert.project, 60)}"
 
 
-def facts(news: News) -> list[tuple[str, str]]:
+def metadata(news: News) -> list[tuple[str, str]]:
     """Return what a message says beside title, place and frames, by name."""
     since = f" in {plain(news.since, MAX_NAME)}" if news.since else ""
     found = [

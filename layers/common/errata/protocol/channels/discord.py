@@ -16,10 +16,10 @@ from errata.protocol.channels.channel import (
     MAX_TITLE,
     Channel,
     any_url,
-    facts,
     fitted,
     header,
     hint_of_url,
+    metadata,
     no_mention,
     posted,
     roundup_line,
@@ -48,7 +48,7 @@ def write(alert: Alert, url: str) -> Post:
             "description": _description(news),
             "fields": [
                 {"name": name, "value": fitted(value, MAX_VALUE, _escape), "inline": True}
-                for name, value in facts(news)
+                for name, value in metadata(news)
             ],
         }
         target = news.url

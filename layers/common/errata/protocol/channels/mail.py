@@ -14,7 +14,7 @@ from errata.protocol.channels.channel import (
     MAX_PLACE,
     MAX_TITLE,
     Channel,
-    facts,
+    metadata,
     roundup_line,
 )
 
@@ -50,7 +50,7 @@ def write(alert: Alert, _address: str) -> Mail:
 def _about(news: News) -> tuple[str, str]:
     title, place = plain(news.title, MAX_TITLE), plain(news.culprit, MAX_PLACE)
     frames = [plain(each, MAX_FRAME) for each in news.frames]
-    known = facts(news)
+    known = metadata(news)
     lines = [news.label, title, *([f"in {place}"] if place else []), ""]
     lines += [f"{name}: {value}" for name, value in known]
     lines += ["", *frames] if frames else []

@@ -15,9 +15,9 @@ from errata.protocol.channels.channel import (
     MAX_PLACE,
     MAX_TITLE,
     Channel,
-    facts,
     header,
     hint_of_key,
+    metadata,
     posted,
     roundup_line,
 )
@@ -68,7 +68,7 @@ def _summary(alert: Alert) -> str:
 def _details(alert: Alert) -> dict[str, Any]:
     if alert.is_roundup:
         return {"issues": [roundup_line(each) for each in alert.news], "more": alert.more}
-    found: dict[str, Any] = {name.lower(): value for name, value in facts(alert.first)}
+    found: dict[str, Any] = {name.lower(): value for name, value in metadata(alert.first)}
     return {**found, "frames": [plain(each, MAX_FRAME) for each in alert.first.frames]}
 
 

@@ -16,10 +16,10 @@ from errata.protocol.channels.channel import (
     MAX_TITLE,
     Channel,
     any_url,
-    facts,
     fitted,
     header,
     hint_of_url,
+    metadata,
     no_mention,
     posted,
     roundup_line,
@@ -54,7 +54,7 @@ def _about(news: News) -> list[Any]:
     if news.culprit:
         what += f"\n{_escaped(plain(news.culprit, MAX_PLACE))}"
     section = _section(what)
-    if found := facts(news):
+    if found := metadata(news):
         section["fields"] = [
             {"type": "mrkdwn", "text": _escaped(f"{name}: {value}")} for name, value in found[:10]
         ]

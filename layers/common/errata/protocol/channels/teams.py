@@ -13,9 +13,9 @@ from errata.protocol.channels.channel import (
     MAX_TITLE,
     Channel,
     any_url,
-    facts,
     header,
     hint_of_url,
+    metadata,
     posted,
     roundup_line,
 )
@@ -56,7 +56,7 @@ def _about(news: News) -> list[dict[str, Any]]:
     body = [_text(plain(news.title, MAX_TITLE), weight="Bolder")]
     if news.culprit:
         body.append(_text(plain(news.culprit, MAX_PLACE), isSubtle=True))
-    body += [_text(f"{name}: {value}") for name, value in facts(news)]
+    body += [_text(f"{name}: {value}") for name, value in metadata(news)]
     body += [_text(plain(each, MAX_FRAME), fontType="Monospace") for each in news.frames if each]
     return body
 

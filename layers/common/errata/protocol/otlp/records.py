@@ -169,8 +169,8 @@ def _shared(own: Attributes, of: str) -> _Shared:
             kept[name] = each
     if len(kept) == len(own):
         return _Shared(own, [])
-    said = f"{len(kept)} of {len(own)} attributes are kept: together, they are too large"
-    return _Shared(kept, [{"field": of, "problem": said}])
+    problem = f"{len(kept)} of {len(own)} attributes are kept: together, they are too large"
+    return _Shared(kept, [{"field": of, "problem": problem}])
 
 
 # ------------------------------------------------------------------ the two forms

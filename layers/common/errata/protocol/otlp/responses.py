@@ -18,10 +18,10 @@ def success(signal: Signal, is_json: bool, rejected: int, why: str) -> bytes:
     """Return the body of a 200 response: how many spans or log records led to no event, and why."""
     if is_json:
         # In JSON, an int64 is a text.
-        said = {_REJECTED[signal]: str(rejected), "errorMessage": why}
-        return json.dumps({"partialSuccess": said} if rejected else {}).encode()
-    said_bytes = number_field(1, rejected) + bytes_field(2, why.encode()) if rejected else b""
-    return bytes_field(1, said_bytes)
+        partial = {_REJECTED[signal]: str(rejected), "errorMessage": why}
+        return json.dumps({"partialSuccess": partial} if rejected else {}).encode()
+    partial_bytes = number_field(1, rejected) + bytes_field(2, why.encode()) if rejected else b""
+    return bytes_field(1, partial_bytes)
 
 
 def failure(status: int, is_json: bool, message: str) -> bytes:

@@ -107,7 +107,7 @@ def _place(location: str) -> Frame | None:
     """Parse `/app/odd.js:2:30`, or `/app/odd.js line 2 > eval:1:1` (Firefox)."""
     file, *position = location.rsplit(":", 2)
     line, column = map(number, position) if len(position) == 2 else (None, None)
-    if line is None or column is None or not any(mark in file for mark in "/\\.:<"):
+    if line is None or column is None or not any(each in file for each in "/\\.:<"):
         return None
     outer, inside, _ = file.partition(" > ")
     if inside:
