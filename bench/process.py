@@ -106,11 +106,11 @@ class Worker:
 
     def load(self, name: str, inputs: list[Any]) -> None:
         """Send inputs to the worker, to be used by name."""
-        self._tell(do="load", name=name, inputs=inputs)
+        self._send(do="load", name=name, inputs=inputs)
 
     def run(self, name: str, repeat: int = 1) -> tuple[float, list[Any]]:
         """Return the CPU seconds per call, over all inputs `repeat` times, and the last results."""
-        response = self._tell(do="run", name=name, repeat=repeat)
+        response = self._send(do="run", name=name, repeat=repeat)
         return response["cpu"], response["responses"]
 
     def spend(
@@ -126,24 +126,24 @@ class Worker:
 
     def called(self, name: str) -> list[str]:
         """Return the Python functions that a call with the first input runs."""
-        called: list[str] = self._tell(do="profile", name=name)["called"]
+        called: list[str] = self._send(do="profile", name=name)["called"]
         return called
 
     def counted(self, name: str) -> int:
         """Return how many functions, Python's and built-in ones, a call with that input runs."""
-        profile = self._tell(do="profile", name=name)
+        profile = self._send(do="profile", name=name)
         return len(profile["called"]) + int(profile["built_in"])
 
     def instructions(self, name: str) -> list[int]:
         """Return how many bytecode instructions a call with each of these inputs runs."""
-        counted: list[int] = self._tell(do="instructions", name=name)["counted"]
+        counted: list[int] = self._send(do="instructions", name=name)["counted"]
         return counted
 
     def printed(self) -> int:
         """Return how many bytes it has written to standard output and standard error so far."""
         return os.fstat(self._output.fileno()).st_size
 
-    def _tell(self, **command: Any) -> dict[str, Any]:
+    def _send(self, **command: Any) -> dict[str, Any]:
         assert self._process.stdin
         with suppress(BrokenPipeError):  # it has ended, and printed why
             print(json.dumps(command), file=self._process.stdin, flush=True)

@@ -12,7 +12,7 @@ def fix_gateway(gateway: Any, provisioners: Any) -> None:
     """Apply all fixes of this module."""
     take_keys_from_the_authorizer(gateway)
     render_denials(gateway)
-    tell_the_url(gateway)
+    pass_client_url(gateway)
     keep_api_ids(provisioners, gateway)
 
 
@@ -74,7 +74,7 @@ def render_denials(gateway: Any) -> None:
     gateway._gateway_error_response = respond_with_context
 
 
-def tell_the_url(gateway: Any) -> None:
+def pass_client_url(gateway: Any) -> None:
     """Pass the host and path of the client's request to functions, as API Gateway does.
 
     MiniStack leaves out the host, and its own part of the path.

@@ -7,9 +7,9 @@ from typing import Any
 def fix_iam(actions: Any, evaluator: Any) -> None:
     """Apply all fixes of this module."""
     allow_batches_of_messages(actions)
-    tell_mail_identities(actions)
-    tell_schedule_groups(actions)
-    tell_partition_keys(actions, evaluator)
+    check_mail_identities(actions)
+    check_schedule_groups(actions)
+    supply_partition_keys(actions, evaluator)
 
 
 def allow_batches_of_messages(iam: Any) -> None:
@@ -26,7 +26,7 @@ def allow_batches_of_messages(iam: Any) -> None:
     iam.extract_iam_action = name_without_batch
 
 
-def tell_mail_identities(iam: Any) -> None:
+def check_mail_identities(iam: Any) -> None:
     """Check `ses:SendEmail` on the identity that sends a mail. MiniStack checks it on `*`.
 
     Source: Service Authorization Reference, Amazon Simple Email Service v2.
@@ -44,7 +44,7 @@ def tell_mail_identities(iam: Any) -> None:
     iam.extract_resource_arn = of_sender
 
 
-def tell_schedule_groups(iam: Any) -> None:
+def check_schedule_groups(iam: Any) -> None:
     """Check what is done to a schedule in its group. MiniStack takes each to be in `default`.
 
     Source: Service Authorization Reference, Amazon EventBridge Scheduler.
@@ -70,7 +70,7 @@ class _Action(str):
     keys: list[str]
 
 
-def tell_partition_keys(actions: Any, evaluator: Any) -> None:
+def supply_partition_keys(actions: Any, evaluator: Any) -> None:
     """Supply `dynamodb:LeadingKeys`, the partition keys that a request names, to policies.
 
     MiniStack does not, and a condition with `ForAllValues` is true for a key that is not there.

@@ -27,7 +27,7 @@ from dev.emulated_gateway import (
     render_denials,
     take_keys_from_the_authorizer,
 )
-from dev.emulated_iam import allow_batches_of_messages, partition_keys, tell_partition_keys
+from dev.emulated_iam import allow_batches_of_messages, partition_keys, supply_partition_keys
 
 
 def services(positions: dict[str, int], records: dict[str, list[str]]) -> tuple[Any, Any]:
@@ -357,7 +357,7 @@ def test_each_row_of_a_transaction_is_checked_with_its_own_partition_key() -> No
         asked.append((action, service_context["dynamodb:LeadingKeys"]))
 
     evaluator: Any = SimpleNamespace(enforce=enforce)
-    tell_partition_keys(actions, evaluator)
+    supply_partition_keys(actions, evaluator)
     body = json.dumps(
         {"TransactItems": [{"Put": {"Item": row("a")}}, {"Update": {"Key": row("b")}}]}
     ).encode()

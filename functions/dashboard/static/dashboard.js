@@ -3,7 +3,7 @@
 "use strict";
 
 const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 };
-const MOMENT = { dateStyle: "medium", timeStyle: "long" };
+const DATE_TIME = { dateStyle: "medium", timeStyle: "long" };
 
 function localize(within) {
   for (const time of within.querySelectorAll("time[datetime]")) {
@@ -17,7 +17,7 @@ function localize(within) {
         const year = at.getFullYear() === new Date().getFullYear() ? {} : { year: "numeric" };
         time.textContent = at.toLocaleString(undefined, { ...MINUTE, ...year });
       }
-      if (time.className === "moment") time.textContent = at.toLocaleString(undefined, MOMENT);
+      if (time.className === "moment") time.textContent = at.toLocaleString(undefined, DATE_TIME);
     }
   }
   if (!document.documentElement.dataset.zone) {

@@ -78,7 +78,7 @@ def add(
     for tried, _ in enumerate(attempts(_TRIES)):
         issue = issues.find(visible, issue_id)
         check_not_merged(visible, issue)
-        issues.check_room(issue)
+        issues.check_note_limit(issue)
         # Another note may have the same millisecond, so each retry takes a random one nearby.
         note = replace(note, at=visible.now_ms + secrets.randbelow(1 + 20 * tried))
         # Before it is stored: if this is interrupted, nobody misses the mail.

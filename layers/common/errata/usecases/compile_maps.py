@@ -104,7 +104,7 @@ def _compile_all(bundle: Bundle, now_ms: int, find_functions: FindFunctions) -> 
             artifact = _artifact(
                 bundle.project_id, found.url or found.path, content, compiled, keys, of
             )
-            if not space.has_room(artifact):
+            if not space.take_space(artifact):
                 yield f"{found.path}: {_FULL}"
                 continue
             _store(artifact, compiled)
@@ -130,7 +130,7 @@ def compile_fetched(project_id: str, key: str, now_ms: int, find_functions: Find
         compiled = compile_map(parse_map(content), find_functions)
         of = (fetch.release, "", now_ms)
         artifact = _artifact(project_id, fetch.url, content, compiled, (key,), of)
-        if not _Space(project_id).has_room(artifact):
+        if not _Space(project_id).take_space(artifact):
             raise SourceMapError(_FULL)
     except SourceMapError as error:
         map_fetches.move(fetch, "error", now_ms, str(error))
@@ -206,7 +206,7 @@ class _Space:
         self._sizes = {each.id: each.stored_bytes for each in artifacts.list_artifacts(project_id)}
         self._left = MAX_STORED_BYTES - sum(self._sizes.values())
 
-    def has_room(self, artifact: Artifact) -> bool:
+    def take_space(self, artifact: Artifact) -> bool:
         """Return whether there is space for a map. If so, count it, in place of itself if known."""
         left = self._left + self._sizes.get(artifact.id, 0) - artifact.stored_bytes
         if left < 0:

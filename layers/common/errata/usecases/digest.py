@@ -191,7 +191,7 @@ def _count(rows: Rows, records: list[StreamRecord], now_s: int, outcome: FailedR
         ]
         opened_by |= {each.issue.opened_by for each in changes}
         heads = _heads(rows, fresh, merged, seen)
-        _tell(rows, fresh, [*heads, *changes], merged)
+        _enqueue_messages(rows, fresh, [*heads, *changes], merged)
         changes = [each for each in heads if each.issue != rows.issues[each.issue.id]] + changes
         if rows.without_position:
             # Write these before the issues. They use the positions of the issues to tell which
@@ -255,7 +255,7 @@ def _heads(
     ]
 
 
-def _tell(
+def _enqueue_messages(
     rows: Rows,
     fresh: EventsByIssue,
     changes: Collection[IssueChange],
@@ -272,7 +272,7 @@ def _tell(
     if found:
         from errata.usecases import notify  # most batches have only events of known issues
 
-        notify.tell(rows.pk, rows.project_id, found)
+        notify.enqueue(rows.pk, rows.project_id, found)
 
 
 # ------------------------------------------------------------------ replayed events
@@ -303,7 +303,7 @@ def count_replayed(rows: Rows, replayed: list[Stored]) -> int:
     group = merged.get(issue_id)
     change = change_issue(issue_id, records, rows, closed.get(issue_id), set(), seen, group)
     heads = _heads(rows, fresh, merged, seen)
-    _tell(rows, fresh, [*heads, change], merged)
+    _enqueue_messages(rows, fresh, [*heads, change], merged)
     try:
         store.write_issues(rows, [e for e in heads if e.issue != rows.issues[e.issue.id]], last)
         store.write_replayed(

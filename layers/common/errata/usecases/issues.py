@@ -229,14 +229,14 @@ def change(
         if check:
             check(issue)
         if wanted.adds_note:
-            check_room(issue)
+            check_note_limit(issue)
         changed = replace(issue, **fields)
         if write(visible, issue, changed, wanted.done):
             return changed
     raise UnavailableError
 
 
-def check_room(issue: Issue) -> None:
+def check_note_limit(issue: Issue) -> None:
     """Check that an issue takes another note.
 
     Raises:

@@ -17,7 +17,7 @@ def count(data: str) -> None:
     batch, at_ms = losses.batch(data), now_ms()
     if batch.lost:
         loss_counts.add(batch.name, batch.lost, at_ms // 1000)
-    owner_notices.tell(batch, at_ms)
+    owner_notices.send_notices(batch, at_ms)
 
 
 def by_day(visible: Visible, days: int) -> dict[str, tuple[int, dict[str, int]]]:

@@ -79,7 +79,7 @@ def separate(project: Project, visible: Visible, member_id: str, by: str) -> Iss
         at = visible.now_ms + tried
         changes = []
         if head and is_member(member, head):
-            issues.check_room(head)
+            issues.check_note_limit(head)
             left = [each for each in members(visible, head) if each.id != member.id]
             seen = max([minted_ms(head.last_event), *(each.last_seen for each in left)])
             note = Activity(at, SEPARATED, by[: issues.MAX_BY], detail=_name(project, member))
@@ -170,7 +170,7 @@ def _merge(
 
 
 def _check(project: Project, visible: Visible, head: Issue, others: Iterable[Issue]) -> None:
-    issues.check_room(head)
+    issues.check_note_limit(head)
     for each in (head, *others):
         if not each.number:
             text = "An issue of release 0.1.0 can be merged after its next event."

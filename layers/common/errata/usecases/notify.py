@@ -71,7 +71,7 @@ _PAGERS = ("pagerduty", "eventbridge")
 _receivers = TTLCache[Receivers | None](max_entries=1_000)
 
 
-def tell(pk: str, project_id: str, occasions: list[Occasion]) -> None:
+def enqueue(pk: str, project_id: str, occasions: list[Occasion]) -> None:
     """Enqueue a message about each occasion, for each webhook and channel that wants to know.
 
     Includes disabled ones: the dispatcher records these messages for redelivery. `pk` is the

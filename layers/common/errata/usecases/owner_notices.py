@@ -31,7 +31,7 @@ from errata.usecases.quota import month_of
 logger = logging.getLogger("errata")
 
 # A trimmed event is stored.
-_TOLD = frozenset(REASONS) - {"trimmed"}
+_REPORTED = frozenset(REASONS) - {"trimmed"}
 # A project has far more events than usual if it has this many times the mean of its hours.
 FAR_ABOVE = 10
 _USUAL_DAYS = 7
@@ -43,17 +43,17 @@ _FOOTER = (
 _done = BoundedDict[str, bool](max_entries=10_000)
 
 
-def tell(batch: LossBatch, at_ms: int) -> None:
+def send_notices(batch: LossBatch, at_ms: int) -> None:
     """Send the notices for a batch of losses. If that fails, log it: the batch must not fail."""
     if not mail.configured():
         return
     try:
-        _tell(batch, at_ms)
+        _send_all(batch, at_ms)
     except StoreError:
         logger.warning("notices not sent", exc_info=True)
 
 
-def _tell(batch: LossBatch, at_ms: int) -> None:
+def _send_all(batch: LossBatch, at_ms: int) -> None:
     today = day_of(at_ms)
     # Do not send notices about old losses, which a redrive counts days later.
     if batch.last_day not in (today, day_of(at_ms - DAY_MS)):
@@ -61,7 +61,7 @@ def _tell(batch: LossBatch, at_ms: int) -> None:
     lost: dict[str, dict[str, int]] = {}
     for (project_id, day, reason), number in sorted(batch.lost.items()):
         # `errata doctor` loses events of its own project on purpose.
-        if reason in _TOLD and day == batch.last_day and not temporary.is_id(project_id):
+        if reason in _REPORTED and day == batch.last_day and not temporary.is_id(project_id):
             lost.setdefault(project_id, {})[reason] = number
     # Notices about quotas come first, because their log line comes only once a month.
     for organization_id, month in sorted(batch.low_quotas):
@@ -71,9 +71,9 @@ def _tell(batch: LossBatch, at_ms: int) -> None:
             )
     for project_id, number in sorted(batch.busy.items()):
         if not temporary.is_id(project_id):
-            _tell_of_flood(project_id, number, at_ms)
+            _send_flood_notice(project_id, number, at_ms)
     for project_id, reasons in lost.items():
-        _tell_of_losses(project_id, batch.last_day, reasons, at_ms)
+        _send_loss_notice(project_id, batch.last_day, reasons, at_ms)
 
 
 def clear_cache() -> None:
@@ -81,7 +81,7 @@ def clear_cache() -> None:
     _done.clear()
 
 
-def _tell_of_losses(project_id: str, day: str, reasons: dict[str, int], at_ms: int) -> None:
+def _send_loss_notice(project_id: str, day: str, reasons: dict[str, int], at_ms: int) -> None:
     name = f"loss#{project_id}#{day}"
     if name in _done and "quota" not in reasons:
         return
@@ -110,7 +110,7 @@ def _tell_of_losses(project_id: str, day: str, reasons: dict[str, int], at_ms: i
         _send(f"quota100#{organization_id}#{month}", organization_id, subject, text, at_ms)
 
 
-def _tell_of_flood(project_id: str, number: int, at_ms: int) -> None:
+def _send_flood_notice(project_id: str, number: int, at_ms: int) -> None:
     name = f"flood#{project_id}#{day_of(at_ms)}"
     project = find_project(project_id) if name not in _done else None
     if project is None or project.organization == UNCLAIMED:

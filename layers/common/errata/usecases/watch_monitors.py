@@ -23,7 +23,7 @@ from errata.store import check_ins, schedules
 from errata.store.check_ins import Look
 from errata.store.monitors import add_monitor, drop_monitor, find_monitor, save_monitor
 from errata.store.retry import attempts
-from errata.usecases import access, monitor_runs, report_losses, tell_monitors
+from errata.usecases import access, monitor_issues, monitor_runs, report_losses
 
 logger = logging.getLogger("errata")
 
@@ -111,7 +111,7 @@ def _change(opened: Access, look: Look, change: _Change, now_ms: int) -> None:
     place = (opened.project_id, look.slug, look.environment)
     for _ in attempts(_TRIES):
         before = find_monitor(*place)
-        if before and (before := tell_monitors.settle(opened, before, now_ms)) is None:
+        if before and (before := monitor_issues.update_issue(opened, before, now_ms)) is None:
             continue  # somebody else has changed it
         after = change(before)
         if after is None:
@@ -127,7 +127,7 @@ def _change(opened: Access, look: Look, change: _Change, now_ms: int) -> None:
         if before and before.timer_group == after.timer_group and before.timer_ms > after.timer_ms:
             schedules.remove(opened.project_id, replace(look, at_ms=before.timer_ms))
         after = replace(after, version=after.version + 1)
-        if tell_monitors.settle(opened, after, now_ms) is not None:
+        if monitor_issues.update_issue(opened, after, now_ms) is not None:
             return
     raise UnavailableError
 

@@ -38,8 +38,8 @@ _LOOK_AGAIN_S = 20
 _WORDS = {"error": "failed run", "timeout": "run timed out", "missed": "missed run"}
 
 
-def settle(opened: Access, monitor: Monitor, now_ms: int) -> Monitor | None:
-    """Do what a monitor still owes: store events, resolve its issue. No-op if it owes nothing.
+def update_issue(opened: Access, monitor: Monitor, now_ms: int) -> Monitor | None:
+    """Store the events that a monitor still owes, and resolve its issue. No-op if it owes nothing.
 
     Returns the monitor as it is stored then. None if somebody else has changed it: read it again.
 
