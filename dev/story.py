@@ -107,9 +107,9 @@ def a_month(now_ms: int) -> list[StoryEvent]:
                 at_ms = now_ms - round((DAYS - 1 - day + rng.random()) * DAY_MS)
                 events.append(StoryEvent(at_ms, _reported(error, at_ms, rng)))
     resolved_ms, again_ms = now_ms - RESOLVED_AGE_DAYS * DAY_MS, now_ms - AGAIN_AGE_MS
-    mended = [e for e in events if e.fields["message"] == REGRESSES and e.at_ms >= resolved_ms]
-    again = StoryEvent(again_ms, _reported(mended[0].fields, again_ms, rng))
-    happened = [*(event for event in events if event not in mended), again]
+    after_fix = [e for e in events if e.fields["message"] == REGRESSES and e.at_ms >= resolved_ms]
+    again = StoryEvent(again_ms, _reported(after_fix[0].fields, again_ms, rng))
+    happened = [*(event for event in events if event not in after_fix), again]
     return sorted(happened, key=lambda event: event.at_ms)
 
 

@@ -13,7 +13,7 @@ _MAX_FRAMES = 1_000
 _MAX_EXCEPTIONS = 50
 # The cause of an exception group is not one of its members.
 _NO_MEMBERS = ("__cause__", "__context__", "cause")
-_HOLE = re.compile(r"\{(\w{1,50})(?:[,:][^{}]{0,20})?\}")
+_PLACEHOLDER = re.compile(r"\{(\w{1,50})(?:[,:][^{}]{0,20})?\}")
 # SDKs' mechanisms for crashes of native code. Their value has an address or the signal's name.
 _CRASHES = ("signalhandler", "mach", "minidump", "cpp_exception", "signal")
 _NAMELESS = ("", "?", "<unknown>", "<anonymous>", "<redacted>")
@@ -147,13 +147,13 @@ def _filled(message: str, entry: object) -> str:
     if not isinstance(params, dict) or "{" not in message:
         return message
 
-    def value(hole: re.Match[str]) -> str:
-        found = params.get(hole[1])
+    def value(placeholder: re.Match[str]) -> str:
+        found = params.get(placeholder[1])
         # A list or an object may be large, and printing it for many placeholders takes long.
-        return str(found)[:MAX_LINE] if isinstance(found, str | int | float) else hole[0]
+        return str(found)[:MAX_LINE] if isinstance(found, str | int | float) else placeholder[0]
 
     # A title has at most MAX_LINE characters, so no more placeholders than that can matter.
-    return _HOLE.sub(value, message[:_MAX_READ], count=MAX_LINE)
+    return _PLACEHOLDER.sub(value, message[:_MAX_READ], count=MAX_LINE)
 
 
 def _mechanism(exception: _Fields) -> _Fields:

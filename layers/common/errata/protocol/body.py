@@ -190,18 +190,18 @@ def parse_object(body: bytes) -> dict[str, Any]:
     try:
         value = from_json(body, allow_inf_nan=False)
     except ValueError as error:
-        value = _parse_mended(body, error)
+        value = _parse_repaired(body, error)
     if type(value) is not dict:
         raise InvalidInputError({"body": ["The body must be a JSON object."]})
     return value
 
 
-def _parse_mended(body: bytes, error: ValueError) -> Any:
-    mended = body.removeprefix(_BYTE_ORDER_MARK)
-    if mended != body or "hex escape" in str(error):
-        mended = _replace_lone_surrogates(mended)
+def _parse_repaired(body: bytes, error: ValueError) -> Any:
+    repaired = body.removeprefix(_BYTE_ORDER_MARK)
+    if repaired != body or "hex escape" in str(error):
+        repaired = _replace_lone_surrogates(repaired)
         try:
-            return from_json(mended, allow_inf_nan=False)
+            return from_json(repaired, allow_inf_nan=False)
         except ValueError as still:
             error = still
     raise InvalidInputError({"body": [f"The body is not valid JSON: {error}."]}) from error
