@@ -11,7 +11,7 @@ from errata.protocol.sentry.envelope import MAX_EVENTS
 from errata.usecases import delete_cleared, erase, feedback, organizations, projects
 from errata.usecases.clear_project import clear
 from tests.support import function_url, sdk
-from tests.support.account import Project, rows
+from tests.support.account import Clock, Project, rows
 from tests.support.calls import Killed, failing, fault, killed, recorded
 from tests.support.clients import events
 from tests.support.fresh import clear_cache
@@ -69,7 +69,7 @@ def test_a_user_report_belongs_to_its_event(busy: Project) -> None:
     assert projects.find(busy.id).feedback is True
 
 
-def test_a_feedback_item_may_name_an_event_and_a_page(busy: Project) -> None:
+def test_a_feedback_item_may_name_an_event_and_a_page(busy: Project, clock: Clock) -> None:
     assert send(busy, ("feedback", MESSAGE)).status == 200
     (found,) = stored_feedback(busy)
     assert (found.message, found.name, found.email) == (
@@ -78,6 +78,7 @@ def test_a_feedback_item_may_name_an_event_and_a_page(busy: Project) -> None:
         "ada@example.org",
     )
     assert (found.event_id, found.url) == (EVENT, "https://shop.example/cart")
+    clock.advance(1)
     alone = {"contexts": {"feedback": {"message": "Nice."}}}
     assert send(busy, ("feedback", alone)).status == 200
     assert stored_feedback(busy)[0].event_id == ""
@@ -220,9 +221,10 @@ def test_a_clear_hides_and_deletes_feedback(busy: Project) -> None:
     assert feedback_rows() == []
 
 
-def test_each_page_of_feedback_begins_where_the_last_one_ended(busy: Project) -> None:
+def test_each_page_of_feedback_begins_where_the_last_one_ended(busy: Project, clock: Clock) -> None:
     for number in range(5):
         send(busy, ("user_report", {**REPORT, "comments": f"{number}"}))
+        clock.advance(1)
     visible = visible_in(busy.id)
     first = feedback.newest(visible, 2)
     second = feedback.newest(visible, 2, first[-1].id)

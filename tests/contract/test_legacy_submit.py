@@ -154,8 +154,9 @@ def test_a_level_is_kept_and_mapped(
     assert event["legacy"] == {"id": 1, "level": level}
 
 
-def test_an_error_is_an_event_like_any_other(project: Project) -> None:
+def test_an_error_is_an_event_like_any_other(project: Project, clock: Clock) -> None:
     capture(project, file="/a.php", line=42, hostname="dev", request=REQUEST)
+    clock.advance(1)
     ingest(project, {"message": "careful", "file": "/a.php", "line": 42})
     second, first = events(project)
     assert (first["message"], first["file"], first["line"]) == ("careful", "/a.php", 42)

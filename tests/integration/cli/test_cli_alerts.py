@@ -4,7 +4,7 @@ import pytest
 
 from errata.store.webhooks import parse_message
 from errata.usecases.deliver import deliver
-from tests.support.account import Project
+from tests.support.account import Clock, Project
 from tests.support.calls import recorded
 from tests.support.cli import Deployed, done, failed
 from tests.support.receiver import receiver, response
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("deployed")
 
 
 def test_a_rule_is_added_listed_tested_muted_edited_and_removed(
-    busy: Project, deployed: Deployed
+    busy: Project, deployed: Deployed, clock: Clock
 ) -> None:
     with receiver(response(200), response(404)) as there:
         url = f"{there.url}/geheim"
@@ -33,6 +33,7 @@ def test_a_rule_is_added_listed_tested_muted_edited_and_removed(
             done("alerts", "test", busy.id, channel)
         for sent in [each for each in seen if each.operation == "SendMessageBatch"]:
             assert deliver(parse_message(sent.parameters["Entries"][0]["MessageBody"])) is None
+            clock.advance(1)
     newest, oldest = done("alerts", "log", busy.id, "--json").json
     assert (newest["status"], oldest["status"], oldest["kind"]) == (404, 200, "test")
     assert len(done("alerts", "log", busy.id, "--failed").out.splitlines()) == 2

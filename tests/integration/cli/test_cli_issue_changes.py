@@ -254,9 +254,10 @@ def test_comments_are_written_and_read(busy: Project) -> None:
     assert run("issues", "comment", busy.id, "1").code == 2
 
 
-def test_issues_are_merged_and_separated(busy: Project) -> None:
+def test_issues_are_merged_and_separated(busy: Project, clock: Clock) -> None:
     for message in ("no cart", "no user", "no user"):
         send(busy, {"message": message, "fingerprint": message})
+        clock.advance(1)
     lines = done("issues", "merge", busy.id, "SHOP-1", "SHOP-2").out.splitlines()
     assert lines == [
         "1 issue is merged into SHOP-1. It has 3 events.",

@@ -297,9 +297,10 @@ def test_show_names_the_values_by_which_a_search_does_not_find_the_issue(busy: P
     assert done(*shown, "--json").json["not_all_searched"] == ["url"]
 
 
-def test_similar_issues_are_named(busy: Project) -> None:
+def test_similar_issues_are_named(busy: Project, clock: Clock) -> None:
     for message in ("no price for the cart", "no price for this cart", "disk full"):
         send(busy, {"message": message, "fingerprint": message, "exception_class": "PriceError"})
+        clock.advance(1)
     (row,) = done("issues", "similar", busy.id, "SHOP-1").out.splitlines()[1:]
     assert "SHOP-2" in row
     (found,) = done("issues", "similar", busy.id, "SHOP-1", "--json").json

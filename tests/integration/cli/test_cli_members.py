@@ -4,6 +4,7 @@ import pytest
 
 from errata.store import accounts, sign_in
 from tests.support import calls
+from tests.support.account import Clock
 from tests.support.cli import done, failed, refusing, run
 
 pytestmark = pytest.mark.usefixtures("deployed")
@@ -138,9 +139,10 @@ def test_an_error_of_cognito_is_shown() -> None:
     )
 
 
-def test_teams_are_created_listed_renamed_and_deleted() -> None:
+def test_teams_are_created_listed_renamed_and_deleted(clock: Clock) -> None:
     made = done("teams", "create", "default", " web ", "--json").json
     assert (made["name"], len(made["id"])) == ("web", 8)
+    clock.advance(1)
     output = done("teams", "create", "default", "ops").out.splitlines()
     assert [line.split()[0] for line in output] == ["team", "name"]
     assert done("teams", "rename", "default", made["id"], "front").out == (
