@@ -14,6 +14,7 @@ from errata.models.project import Project
 from errata.models.visible import issues_partition
 from errata.protocol.across import MAX_PROJECTS, AcrossStart, start_of, to_cursor
 from errata.protocol.issues import SORTS, read_query
+from errata.store import numbers
 from errata.usecases import (
     across,
     across_lanes,
@@ -262,6 +263,44 @@ def test_issues_of_release_0_1_0_are_all_found() -> None:
     for sort in SORTS:
         for asked in ("is:open", "", "boom", "level:error"):
             assert sorted(shop.found(asked, sort=sort, limit=1)) == sorted(shop.issues)
+
+
+def often(number: int) -> dict[str, Any]:
+    """Return the fields of an issue with this number of events, each of another user."""
+    return {"count": number, "users": sketch.add(b"", map(str, range(number)))}
+
+
+def order(shop: Shop, sort: str) -> Callable[[tuple[str, str]], Any]:
+    """Return the function that gives the list key of an issue."""
+    return lambda name: sort_key(shop.issues[name], sort)
+
+
+def test_issues_of_release_0_1_0_follow_on_later_pages_most_recently_seen_first() -> None:
+    shop = new_shop(2)
+    for n, project in enumerate(shop.projects):
+        old = [seen(3 * (2 * m + n), **often(2 * m + n + 1)) for m in range(3)]
+        shelf.put_old(issues_partition(project.id, 0), old)
+        shop.issues |= {(project.id, each.id): each for each in old}
+    last = sorted(shop.issues, key=lambda name: shop.issues[name].last_seen, reverse=True)
+    first, second = shop.projects
+    assert [project_id for project_id, _ in last] == [first.id, second.id] * 3
+    # Seen earlier than all of them.
+    shop.put(first, [seen(100, **often(90)), seen(120, **often(30))])
+    shop.put(second, [seen(110, **often(60))])
+    for project in shop.projects:  # as digest does before the first issue gets a number
+        numbers.remove_counter(project.id)
+        numbers.begin(issues_partition(project.id, 0), NOW_MS)
+    new = shop.issues.keys() - set(last)
+    for sort in SORTS:
+        for asked in ("is:open", "", "boom", "level:error"):
+            found = shop.found(asked, sort=sort, limit=1)
+            # The index by_last_seen has all issues, so there they are not apart.
+            apart = [] if sort == "last_seen" else last
+            ordered = sorted(new if apart else shop.issues, key=order(shop, sort), reverse=True)
+            assert found == [*ordered, *apart], (sort, asked)
+            # A page is sorted as a whole, even if it has issues of both kinds.
+            (page,) = shop.pages(asked, sort=sort, limit=50)
+            assert names(page) == sorted(shop.issues, key=order(shop, sort), reverse=True)
 
 
 def test_an_issue_that_moves_while_a_page_is_read_is_on_it_once(

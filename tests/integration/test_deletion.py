@@ -4,12 +4,13 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from errata.config import settings
 from errata.errors import NotFoundError, StoreError
 from errata.models.alert import AlertRule
 from errata.models.assignee import Assigned, of_member
+from errata.models.gateway_key import Gateway
 from errata.models.issue_change import RESOLVE, Change
 from errata.models.visible import issues_partition
 from errata.store import clients as aws
@@ -187,6 +188,32 @@ def test_a_project_is_deleted_even_if_api_gateway_throttles_the_deletion_of_its_
     with calls.watched(response):
         assert isinstance(delete_project.delete_project(busy.id), StoreError)
     assert store.find_project(busy.id) is None
+
+
+@pytest.mark.parametrize(
+    ("operation", "left"),
+    # The row of the gateway key that is left names it.
+    [("DeleteApiKey", ["project#{} gateway#gk1"]), ("GetApiKeys", [])],
+)
+def test_a_project_is_deleted_even_if_api_gateway_does_not_respond(
+    busy: Project, clock: Clock, operation: str, left: list[str]
+) -> None:
+    filled(busy)
+
+    def response(call: calls.Call) -> Any:
+        if call.operation == operation:
+            raise ReadTimeoutError(endpoint_url="https://apigateway")
+        return call.send()
+
+    stack = Gateway("errata", "api", "prod", may_list=True)
+    with calls.watched(response):
+        assert isinstance(delete_project.delete_project(busy.id, stack), StoreError)
+    assert store.find_project(busy.id) is None
+    assert all(key.revoked_at for key in store.list_keys(busy.id))
+    clean_up(busy)
+    assert remains(busy) == [each.format(busy.id) for each in left]
+    access.clear_cache()
+    assert (ingest(busy).status, capture(busy).status) == (401, 403)
 
 
 def test_a_redrive_finishes_a_dead_lettered_cleanup(busy: Project, clock: Clock) -> None:

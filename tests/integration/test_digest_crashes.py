@@ -299,6 +299,37 @@ def test_no_day_is_counted_before_all_issues_of_a_batch_are_stored(
     assert_exact(items)
 
 
+@pytest.mark.parametrize("error", [throttled, starved, conflicting])
+def test_an_issue_counts_its_events_in_order_after_a_partial_failure_and_a_retry(
+    clock: Clock, error: Callable[[Call], ClientError]
+) -> None:
+    project_id = fresh()
+    items = [
+        stream.event(project_id, START_MS + n, fingerprint=f"f{n % 2}", message=f"message {n}")
+        for n in range(8)
+    ]
+    batch = stream.numbered(items)
+
+    def shown() -> list[tuple[str, str, str, int]]:
+        found = usecases.list_issues(visible_in(project_id, START_MS + 100))
+        return sorted((e.title, e.first_event, e.last_event, e.count) for e in found)
+
+    def part(*numbers: int) -> tuple[str, str, str, int]:
+        first, last = items[numbers[0]]["sk"]["S"], items[numbers[-1]]["sk"]["S"]
+        return f"message {numbers[-1]}", first, last, len(numbers)
+
+    stream.pump(batch[:2])
+    with watched(refusing(error, issue_of(items[0]))):
+        assert stream.deliver(batch[2:6]) == ["1003"], "Lambda goes on at the first one"
+    assert shown() == [part(0), part(1, 3, 5)]
+    # Lambda delivers what failed again, and what has come since.
+    stream.pump(batch[2:4])
+    assert shown() == [part(0, 2), part(1, 3, 5)]
+    stream.pump(batch[4:])
+    assert shown() == [part(0, 2, 4, 6), part(1, 3, 5, 7)]
+    assert_exact(items)
+
+
 def test_a_refused_transaction_of_new_issues_does_not_block_the_next_one(
     clock: Clock,
 ) -> None:

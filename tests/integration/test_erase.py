@@ -15,10 +15,14 @@ from hypothesis import strategies as st
 from errata.config import settings
 from errata.errors import StoreError
 from errata.models import project as models
+from errata.models.buckets import HOUR_MS
 from errata.models.erasure import Receipt
 from errata.models.event import unpack
 from errata.models.ids import floor_id, now_ms
+from errata.models.issue_change import IGNORE, Change
+from errata.models.settled import TIME
 from errata.models.webhook import Attempt, Delivery
+from errata.protocol.issues import SORTS, IssueQuery
 from errata.scrubbing.person import Person
 from errata.store import queues
 from errata.store import webhooks as webhooks_store
@@ -224,6 +228,36 @@ def test_cleared_and_deleted_events_are_erased_too(busy: Project, clock: Clock) 
     assert (receipt.events_deleted, receipt.events_rewritten, receipt.issues_changed) == (1, 1, 1)
     assert receipt.values_removed == 1
     assert_nowhere(ADA)
+
+
+def test_an_issue_that_is_ignored_for_a_time_still_opens_after_an_erasure(
+    busy: Project, clock: Clock
+) -> None:
+    of_user(busy, f"mail {ADA}", email=ADA)
+    digest()
+    (issue,) = issues.list_issues(visible_in(busy.id))
+    until = Change(IGNORE, until=TIME, number=clock.ms + HOUR_MS)
+    issues.change(visible_in(busy.id, clock.ms), issue.id, until, "op@example.com")
+
+    def listed() -> list[str]:
+        """Return the keys of the rows by which lists find the issue."""
+        keys = [row["sk"]["S"] for row in rows()["ISSUES_TABLE"]]
+        return [key for key in keys if key.startswith(("rank#", "number#"))]
+
+    before = listed()
+    assert "#open#" in str(before)
+    assert "#ignored#" in str(before)
+    clock.advance(600)
+    assert erased(busy.id).events_deleted == 1
+    assert_nowhere(ADA)
+    assert listed() == before
+    for status, other in (("ignored", "open"), ("open", "ignored")):
+        visible = visible_in(busy.id, clock.ms)
+        for sort in SORTS:
+            found = issues.search(visible, IssueQuery(status=status, sort=sort)).issues
+            assert [each.id for each in found] == [issue.id], (status, sort)
+            assert issues.search(visible, IssueQuery(status=other, sort=sort)).issues == []
+        clock.advance(HOUR_MS // 1000)
 
 
 def test_a_later_event_of_the_person_is_found_again(busy: Project, clock: Clock) -> None:

@@ -537,6 +537,31 @@ def test_an_ignore_that_conflicts_with_a_regression_wins(shop: Shop) -> None:
     assert [each.what for each in shop.activity()] == ["ignored", "regressed", "resolved"]
 
 
+@pytest.mark.parametrize("release", ["", "2.0"])
+def test_a_resolve_that_conflicts_with_a_regression_wins(shop: Shop, release: str) -> None:
+    """The issue is resolved, or resolved in another release, while an event reopens it."""
+    shop.send()
+    issue_id = shop.issue().id
+    shop.resolve("1.0")
+    shop.store()
+    shop.clock.advance(1)
+    visible = visible_in(shop.id, shop.clock.ms)
+    with watched(between("TransactWriteItems", shop.digest)):
+        issues.change(visible, issue_id, Change(RESOLVE, release=release), BEN)
+    issue = shop.issue()
+    assert (issue.status, issue.resolved_in, issue.count) == ("resolved", release, 2)
+    activity = shop.activity()
+    assert [each.what for each in activity] == ["resolved", "regressed", "resolved"]
+    assert activity[0].by == BEN
+    for sort in SORTS:
+        for status, found in (("resolved", [issue_id]), ("open", []), ("regressed", [])):
+            listed = issues.search(visible, IssueQuery(status=status, sort=sort)).issues
+            assert [each.id for each in listed] == found, (status, sort)
+    # The next event is a regression again.
+    shop.send(release=release or "1.0")
+    assert (shop.issue().status, shop.issue().count) == ("regressed", 3)
+
+
 @pytest.mark.parametrize("expired", [True, False])
 def test_a_resolve_just_after_a_regression_leaves_the_issue_in_the_lists(
     shop: Shop, expired: bool

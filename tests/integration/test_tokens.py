@@ -223,6 +223,17 @@ def test_an_organization_and_each_member_have_a_maximum_number_of_tokens(
     token(member=member(ADA))
 
 
+def test_an_organization_and_each_member_have_fifty_tokens_at_most() -> None:
+    ada = member(ADA)
+    for of in ("", ada):
+        made = [tokens.create("default", "read", "x", URLS, "ops", member=of)[0] for _ in range(50)]
+        with pytest.raises(InvalidInputError, match="50 tokens at most"):
+            tokens.create("default", "read", "x", URLS, "ops", member=of)
+        tokens.revoke("default", made[0].id)
+        tokens.create("default", "read", "x", URLS, "ops", member=of)
+        assert len(tokens.list_tokens("default", of)) == 50
+
+
 @pytest.mark.parametrize("number", range(1, 8))
 def test_an_interrupted_removal_leaves_no_token_for_a_member_who_returns(
     clock: Clock, number: int

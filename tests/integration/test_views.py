@@ -7,7 +7,7 @@ import pytest
 from errata.config import settings
 from errata.errors import ForbiddenError, InvalidInputError, InvalidQueryError, NotFoundError
 from errata.models.audit import Actor
-from errata.models.views import MAX_VIEWS, View
+from errata.models.views import MAX_VIEWS, View, Views
 from errata.store import clients
 from errata.usecases import audit, delete_project, members, projects, views
 from tests.support.account import Project
@@ -73,13 +73,28 @@ def test_invalid_names_queries_and_orders_and_too_many_views_are_refused(project
     views.save(owner, "7", "", "count")
 
 
-def test_viewers_cannot_save_or_delete_shared_views(project: Project) -> None:
-    found = views.save(shared(project), "a", "", "count")
-    with pytest.raises(ForbiddenError):
-        views.save(shared(project, "viewer"), "b", "", "count")
-    with pytest.raises(ForbiddenError):
-        views.delete(shared(project, "viewer"), found.id)
-    assert names(shared(project, "viewer")) == ["a"]
+def test_a_viewer_changes_views_of_their_own_and_no_shared_ones(project: Project) -> None:
+    team = members.create_team("default", "web")
+    members.set_project_teams(project.id, [team.id])
+    members.add("default", ADA, "viewer", [team.id])
+    own = views.save(views.of_member(ADA), "my issues", "is:open", "count")
+    views.rename(views.of_member(ADA), own.id, "still my issues")
+    views.set_default(views.of_member(ADA), own.id)
+    ours = views.save(shared(project), "ours", "", "count")
+    as_viewer = shared(project, "viewer")
+    for refused in (
+        lambda: views.save(as_viewer, "my issues", "is:open", "count"),
+        lambda: views.rename(as_viewer, ours.id, "x"),
+        lambda: views.set_default(as_viewer, ours.id),
+        lambda: views.delete(as_viewer, ours.id),
+    ):
+        with pytest.raises(ForbiddenError):
+            refused()
+    assert views.find(as_viewer) == Views((ours,))
+    found = views.find(views.of_member(ADA))
+    assert found == Views((View(own.id, "still my issues", "is:open", "count"),), default=own.id)
+    views.delete(views.of_member(ADA), own.id)
+    assert names(views.of_member(ADA)) == []
 
 
 def test_two_views_that_are_saved_at_once_are_both_kept(project: Project) -> None:

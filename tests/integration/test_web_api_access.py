@@ -204,6 +204,23 @@ def test_a_viewer_s_token_changes_nothing(world: World) -> None:
     assert stored() == before
 
 
+def test_a_viewer_s_token_reads_all_but_members_and_new_tickets(world: World) -> None:
+    before = stored()
+    texts: list[str] = []
+    refused: set[tuple[str, int]] = set()
+    for scope in TOKEN_SCOPES:
+        bearer = token(scope, member=VIEWER)
+        for route in ROUTES:
+            if route.method == "GET" and scope in route.scopes:
+                response = world.call(route, bearer)
+                texts.append(response.text)
+                if response.status != 200:
+                    refused.add((route.path.rpartition("/")[2], response.status))
+    assert refused == {("members", 403), ("ticket", 403)}
+    assert MARK in "".join(texts)
+    assert stored() == before
+
+
 def test_an_owner_s_token_opens_every_route(world: World) -> None:
     """Otherwise the tests above would show nothing."""
     bearer = token("write", member=INSIDER)
