@@ -72,10 +72,10 @@ def endpoint(stage: Stage) -> Iterator[Export]:
         yield export
 
 
-def request(exceptions: int, first_place: int = 0, *, new: bool = False) -> bytes:
-    """Return a request with exceptions of known issues, or of `new` ones, from a place on."""
+def request(exceptions: int, first: int = 0, *, new: bool = False) -> bytes:
+    """Return a request with exceptions of known issues from `first` on, or of `new` ones."""
     suffix = "".join(random.choices(string.ascii_lowercase, k=6)) if new else ""
-    spans = [_span((first_place + n) % ISSUES, suffix) for n in range(exceptions)]
+    spans = [_span((first + n) % ISSUES, suffix) for n in range(exceptions)]
     of_scope = ScopeSpans(scope=InstrumentationScope(name="opentelemetry.flask"), spans=spans)
     resource = Resource(attributes=_pairs(_RESOURCE))
     sent = ExportTraceServiceRequest(
@@ -107,9 +107,9 @@ def of_events(calls: list[AwsCall], cpu: float, exceptions: int) -> Dollars:
     }
 
 
-def _span(place: int, suffix: str) -> Span:
+def _span(index: int, suffix: str) -> Span:
     at_ns = now_ms() * 1_000_000
-    error = load("4 KB")[place]
+    error = load("4 KB")[index]
     raised = {
         "exception.type": f"{error['exception_class']}{suffix}",
         "exception.message": error["message"],

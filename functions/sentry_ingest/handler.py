@@ -87,11 +87,11 @@ def handler(event: gateway.HttpEvent, _context: Any) -> gateway.HttpResponse:
 
 
 def _respond(event: gateway.HttpEvent) -> gateway.HttpResponse:
-    if _place(event) == DIALOG:
+    if _route_path(event) == DIALOG:
         from functions.sentry_ingest import dialog  # pages open it seldom
 
         return dialog.respond(event)
-    if "/cron/" in _place(event):
+    if "/cron/" in _route_path(event):
         from functions.sentry_ingest import cron  # SDKs send check-ins in envelopes
 
         return cron.respond(event)
@@ -128,7 +128,7 @@ def _accept(event: gateway.HttpEvent) -> tuple[str, dict[str, str]]:
     return named, not_stored(envelope.items, opened.log_errors)
 
 
-def _place(event: gateway.HttpEvent) -> str:
+def _route_path(event: gateway.HttpEvent) -> str:
     return gateway.path(event) if gateway.of_url(event) else str(event["resource"])
 
 

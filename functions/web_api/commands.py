@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from errata.models.result import Result
 from errata.usecases import issue_results, projects, slugs
-from errata.usecases.addresses import Places, find_page
+from errata.usecases.addresses import DashboardPages, find_page
 from errata.usecases.result_calls import CALLS, ResultCall
 from errata.usecases.results import Work
 from functions.web_api.context import Context, invalid
@@ -102,9 +102,9 @@ def open_(context: Context, organization: str) -> ApiResponse:
     """Return the dashboard page of an issue, an event or a project."""
     owner = context.check_organization(organization)
     seen = [each for each in projects.list_of(owner) if context.bearer.sees(each)]
-    places = Places(seen, context.dashboard_url, context.now_ms)
+    pages = DashboardPages(seen, context.dashboard_url, context.now_ms)
     return _response(
-        Result({"url": find_page(places, _query(context, OpenOptions).get("name", ""))})
+        Result({"url": find_page(pages, _query(context, OpenOptions).get("name", ""))})
     )
 
 

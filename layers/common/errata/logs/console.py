@@ -15,11 +15,11 @@ def url_of_event(contexts: Any) -> str:
 
     Anybody may send such a context, so the URL always leads to the AWS console.
     """
-    place = contexts.get(CONTEXT) if isinstance(contexts, Mapping) else None
-    if not isinstance(place, Mapping):
+    context = contexts.get(CONTEXT) if isinstance(contexts, Mapping) else None
+    if not isinstance(context, Mapping):
         return ""
-    region, group, stream = (place.get(name) for name in ("region", "log_group", "log_stream"))
-    at_ms = place.get("at")
+    region, group, stream = (context.get(name) for name in ("region", "log_group", "log_stream"))
+    at_ms = context.get("at")
     if not all(isinstance(each, str) for each in (region, group, stream)) or type(at_ms) is not int:
         return ""
     return console_url(str(region), str(group)[:512], str(stream)[:512], at_ms)
@@ -35,6 +35,6 @@ def console_url(region: str, group: str, stream: str, at_ms: int) -> str:
     host = f"console.{domain}" if domain != "aws.amazon.com" else f"{region}.console.{domain}"
     # The console encodes names twice, and writes `$` for `%`.
     names = [quote(quote(name, safe=""), safe="").replace("%", "$") for name in (group, stream)]
-    place = f"log-groups/log-group/{names[0]}/log-events/{names[1]}"
+    path = f"log-groups/log-group/{names[0]}/log-events/{names[1]}"
     start = f"$3Fstart$3D{at_ms}"
-    return f"https://{host}/cloudwatch/home?region={region}#logsV2:{place}{start}"
+    return f"https://{host}/cloudwatch/home?region={region}#logsV2:{path}{start}"

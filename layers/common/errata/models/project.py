@@ -124,8 +124,8 @@ def dsn(sdk_url: str, public: str, project_id: str) -> str:
     Source: "Parsing the DSN" (Sentry SDK development):
     `{PROTOCOL}://{PUBLIC_KEY}:{SECRET_KEY}@{HOST}{PATH}/{PROJECT_ID}`, here without a secret key.
     """
-    scheme, _, place = sdk_url.partition("://")
-    return f"{scheme}://{public}@{place.rstrip('/')}/{project_id}"
+    scheme, _, address = sdk_url.partition("://")
+    return f"{scheme}://{public}@{address.rstrip('/')}/{project_id}"
 
 
 def live_dsns(sdk_url: str, keys: Iterable[ApiKey]) -> dict[str, str]:

@@ -7,7 +7,7 @@ A path names the parts of an event from the outside in, with dots between them, 
 
 from typing import Any
 
-# A place in the tree of all paths: the names that may follow, and the four numbers below.
+# A node of the tree of all paths: the names that may follow, and the four numbers below.
 type Node = dict[Any, Any]
 # The nodes that a part of an event may be at. () if no path leads there or below.
 type Nodes = tuple[Node, ...]

@@ -58,12 +58,12 @@ def key(order: str, status: str, issue: Issue) -> str:
         case "first_seen":
             return number_key(status, issue.number)
         case "last_seen":
-            place = f"{issue.ranked_at:015d}"
+            rank_text = f"{issue.ranked_at:015d}"
         case "count":
-            place = f"{rank(issue.count):04d}"
+            rank_text = f"{rank(issue.count):04d}"
         case _:
-            place = f"{rank(estimate(issue.users)):04d}"
-    return f"{prefix(order, status)}{place}#{issue.id}"
+            rank_text = f"{rank(estimate(issue.users)):04d}"
+    return f"{prefix(order, status)}{rank_text}#{issue.id}"
 
 
 def prefix(order: str, status: str) -> str:

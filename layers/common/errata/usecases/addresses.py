@@ -16,8 +16,8 @@ from errata.usecases import across_ids, merged, projects, short_ids
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Where to look: the projects that somebody sees, and the dashboard that shows them."""
+class DashboardPages:
+    """The dashboard pages that somebody may open: those of the projects that they see."""
 
     projects: Sequence[Project]
     dashboard_url: str
@@ -34,11 +34,11 @@ class Places:
 
 def of_operator(name: str, now_ms: int) -> str:
     """Return the URL of a page, for an operator, who sees all projects. See `find_page`."""
-    places = Places(projects.list_projects(), settings().dashboard_url, now_ms)
-    return find_page(places, name)
+    pages = DashboardPages(projects.list_projects(), settings().dashboard_url, now_ms)
+    return find_page(pages, name)
 
 
-def find_page(places: Places, name: str) -> str:
+def find_page(pages: DashboardPages, name: str) -> str:
     """Return the URL of a page, by a short id, an id of an issue or event, or a project's name.
 
     "" is the page with all projects. Makes calls for each organization if it is an id.
@@ -48,20 +48,20 @@ def find_page(places: Places, name: str) -> str:
         NotFoundError: nothing has.
     """
     if not name:
-        return f"{places.dashboard_url}/"
+        return f"{pages.dashboard_url}/"
     slug, _ = parse_short_id(name) or ("", 0)
     found = {
-        places.of_issue(project, issue): f"{project.name}: {issue.title}"
-        for project, issue in _issues(places, slug, name)
+        pages.of_issue(project, issue): f"{project.name}: {issue.title}"
+        for project, issue in _issues(pages, slug, name)
     }
     if len(found) > 1:
         raise AmbiguousError(f"Several issues are called {name}", found)
     if found:
         return next(iter(found))
     if sdk_event_id(name):
-        return _by_id(places, name)
+        return _by_id(pages, name)
     try:
-        return places.of(project_names.choose(name, places.projects))
+        return pages.of(project_names.choose(name, pages.projects))
     except AmbiguousError:
         raise
     except NotFoundError:
@@ -69,20 +69,20 @@ def find_page(places: Places, name: str) -> str:
         raise NotFoundError(f"There is no {what} {name}.") from None
 
 
-def _issues(places: Places, slug: str, name: str) -> Iterator[tuple[Project, Issue]]:
-    for project in places.projects:
+def _issues(pages: DashboardPages, slug: str, name: str) -> Iterator[tuple[Project, Issue]]:
+    for project in pages.projects:
         if slug and slug in project.slugs:
             visible = projects.visible_of(project)
             with suppress(NotFoundError):
                 yield project, merged.shown(visible, short_ids.find(project, visible, name))
 
 
-def _by_id(places: Places, name: str) -> str:
-    terms, seen = read_query(name).terms, {each.id for each in places.projects}
-    for organization in dict.fromkeys(each.organization for each in places.projects):
-        named = across_ids.named(organization, lambda each: each.id in seen, terms, places.now_ms)
+def _by_id(pages: DashboardPages, name: str) -> str:
+    terms, seen = read_query(name).terms, {each.id for each in pages.projects}
+    for organization in dict.fromkeys(each.organization for each in pages.projects):
+        named = across_ids.named(organization, lambda each: each.id in seen, terms, pages.now_ms)
         if named and named.event_id:
-            return f"{places.of(named.project)}/events/{named.event_id}"
+            return f"{pages.of(named.project)}/events/{named.event_id}"
         if named:
-            return places.of_issue(named.project, named.issue)
+            return pages.of_issue(named.project, named.issue)
     raise NotFoundError(f"There is no issue or event {name}.")

@@ -159,8 +159,8 @@ def begin_test(group: str, stream: str, at_ms: int) -> None:
 def is_of_stream(event: Stored, stream: str) -> bool:
     """Return whether an event is of a line of this log stream."""
     contexts: Any = event.fields.get("contexts")
-    place = contexts.get(CONTEXT) if isinstance(contexts, dict) else None
-    return isinstance(place, dict) and place.get("log_stream") == stream
+    context = contexts.get(CONTEXT) if isinstance(contexts, dict) else None
+    return isinstance(context, dict) and context.get("log_stream") == stream
 
 
 def end_test(group: str, stream: str) -> None:

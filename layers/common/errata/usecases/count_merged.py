@@ -48,7 +48,7 @@ def groups(
         of_group = asked[head_id] & {head_id, *head.members}
         records = [record for each in of_group for record in fresh[each]]
         if records:
-            events = [record.event for record in sorted(records, key=_place)]
+            events = [record.event for record in sorted(records, key=_position)]
             found[head_id] = Group(members_of(head, rows.issues), events)
     of_heads = {each: [StreamRecord(Position(), e) for e in found[each].events] for each in found}
     if unknown := unknown_releases(rows, of_heads, {}):
@@ -128,5 +128,5 @@ def _head_of(issue: Issue | None, before: Closed | None) -> str:
     return str(before.settled.get("merged_into", "")) if before else ""
 
 
-def _place(record: StreamRecord) -> tuple[str, str]:
+def _position(record: StreamRecord) -> tuple[str, str]:
     return record.position.stream, record.position.sequence

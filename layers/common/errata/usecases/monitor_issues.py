@@ -106,9 +106,9 @@ def _known_ms(monitor: Monitor, run: Run) -> int:
 
 
 def _event(monitor: Monitor, run: Run) -> bytes:
-    place = (monitor.project_id, monitor.slug, monitor.environment)
+    key = (monitor.project_id, monitor.slug, monitor.environment)
     config = monitor.config
-    named = hashlib.sha256("\n".join(["monitor", *place, run.id]).encode()).hexdigest()
+    named = hashlib.sha256("\n".join(["monitor", *key, run.id]).encode()).hexdigest()
     what = _WORDS[run.status]
     context: dict[str, Any] = {
         "slug": monitor.slug,

@@ -64,8 +64,8 @@ def delete_all(project_id: str) -> None:
 
 
 def _delete(monitor: Monitor) -> None:
-    place = (monitor.project_id, monitor.slug, monitor.environment)
+    key = (monitor.project_id, monitor.slug, monitor.environment)
     for _ in attempts(_TRIES):
-        if store.remove_monitor(*place) or store.find_monitor(*place) is None:
+        if store.remove_monitor(*key) or store.find_monitor(*key) is None:
             return
     raise UnavailableError

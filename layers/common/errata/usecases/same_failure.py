@@ -8,7 +8,7 @@ from errata.store.failure_markers import FailureMarker
 
 _REQUEST_ID = re.compile(r"[0-9a-fA-F-]{1,64}")
 # Where SDKs put Lambda's request: those for Python and Ruby, and the one for Node.
-_PLACES = (("extra", "lambda"), ("contexts", "aws.lambda"), ("extra", "aws.lambda"))
+_PATHS = (("extra", "lambda"), ("contexts", "aws.lambda"), ("extra", "aws.lambda"))
 
 
 def of_sdk(fields: Event, happened_ms: int) -> FailureMarker | None:
@@ -19,7 +19,7 @@ def of_sdk(fields: Event, happened_ms: int) -> FailureMarker | None:
     kind = fields.get("exception_class")
     if not kind:
         return None
-    for part, name in _PLACES:
+    for part, name in _PATHS:
         named: Any = fields.get(part)
         found = named.get(name) if isinstance(named, dict) else None
         request_id = found.get("aws_request_id") if isinstance(found, dict) else None

@@ -138,9 +138,9 @@ def preview(
 
 def _rows(rules: OwnRules, fields: StoredEvent) -> Iterator[tuple[str, str, bool]]:
     """Yield each path whose value would be replaced, or stay, with the rule."""
-    places = paths.start(rules.exempt)
+    nodes = paths.start(rules.exempt)
     for each in fields.pop("scrubbed", ()):
-        if each["rule"] != "own-pattern" and paths.leads_to(places, each["field"]):
+        if each["rule"] != "own-pattern" and paths.leads_to(nodes, each["field"]):
             yield _general(each["field"]), each["rule"], True
     for each in scrub_with(rules, _as_sent(fields)):
         yield _general(each["field"]), each["rule"], False

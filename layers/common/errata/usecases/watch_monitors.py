@@ -108,9 +108,9 @@ def _look(opened: Access, look: Look, now_ms: int) -> None:
 
 def _change(opened: Access, look: Look, change: _Change, now_ms: int) -> None:
     """Change a monitor, and do what follows from it. `look`: which one, and what looks at it."""
-    place = (opened.project_id, look.slug, look.environment)
+    key = (opened.project_id, look.slug, look.environment)
     for _ in attempts(_TRIES):
-        before = find_monitor(*place)
+        before = find_monitor(*key)
         if before and (before := monitor_issues.update_issue(opened, before, now_ms)) is None:
             continue  # somebody else has changed it
         after = change(before)

@@ -68,8 +68,8 @@ class Client:
     def __post_init__(self) -> None:
         settings: Any = {"retries": False, "timeout": TIMEOUT_S, "ssl_context": trusting()}
         # Use the proxy in HTTPS_PROXY and NO_PROXY, as AWS's own tools do.
-        scheme, _, place = self.url.partition("://")
-        host = place.partition("/")[0]
+        scheme, _, rest = self.url.partition("://")
+        host = rest.partition("/")[0]
         proxy = urllib.request.getproxies().get(scheme)
         self.proxied = bool(proxy) and not urllib.request.proxy_bypass(host)
         if proxy and self.proxied:

@@ -49,7 +49,7 @@ class _Exception:
     title: str = ""
     lambda_title: str = ""
     relation: str = ""
-    places: list[tuple[re.Match[str], list[str]]] = field(default_factory=list)
+    matches: list[tuple[re.Match[str], list[str]]] = field(default_factory=list)
     indent: int = 0  # of the last frame that was read
     members: list[list["_Exception"]] = field(default_factory=list)
 
@@ -70,7 +70,7 @@ def read(lines: list[str]) -> list[Draft]:
             if chain:
                 chain[-1].relation = _RELATIONS[text]
         elif text.endswith(_HEADER):
-            if not chain or chain[-1].title or chain[-1].places:
+            if not chain or chain[-1].title or chain[-1].matches:
                 chain.append(_Exception())
             if before.startswith(_LAMBDA):
                 chain[-1].lambda_title = before.removeprefix(_LAMBDA).strip()
@@ -93,12 +93,12 @@ def _read_line(chain: list[_Exception], body: str, text: str) -> None:
     current = chain[-1]
     indent = len(body) - len(body.lstrip())
     if match:
-        current.places.append((match, []))
+        current.matches.append((match, []))
         current.indent = indent
-    elif not current.places or indent <= current.indent:
+    elif not current.matches or indent <= current.indent:
         current.title = text
     else:
-        code = current.places[-1][1]
+        code = current.matches[-1][1]
         if len(code) < _MAX_SOURCE_LINES and text.strip("~^ "):
             code.append(body)
 
@@ -143,7 +143,7 @@ def _in_order(chain: list[_Exception], relation: str) -> list[Draft]:
     """
     drafts: list[Draft] = []
     for position, each in enumerate(reversed(chain)):
-        frames = [_frame(match, code) for match, code in reversed(each.places)]
+        frames = [_frame(match, code) for match, code in reversed(each.matches)]
         leads = each.relation if position else relation
         drafts.append(Draft(each.lambda_title or each.title, leads, frames))
         for member in each.members:
