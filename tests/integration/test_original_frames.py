@@ -9,7 +9,7 @@ import pytest
 from errata.store import artifacts
 from errata.usecases import members, projects, tickets
 from tests.support import sdk, stream
-from tests.support.account import Project
+from tests.support.account import Clock, Project
 from tests.support.browser import signed_in
 from tests.support.bundles import (
     DEBUG_ID,
@@ -77,10 +77,11 @@ def test_a_map_that_arrives_later_is_applied_when_the_event_is_read(busy: Projec
     assert events(busy)[0]["issue_id"] == grouped
 
 
-def test_a_frame_that_stays_minified_says_why(busy: Project) -> None:
+def test_a_frame_that_stays_minified_says_why(busy: Project, clock: Clock) -> None:
     uploaded(busy.id)
     post(busy, error(debug_id="0" * 32))
     assert newest(busy)[0]["minified"] == f"Debug id {'0' * 32} was never uploaded."
+    clock.advance(1)
     post(busy, error(columns=(101, 250)))
     inner, outer = newest(busy)
     assert inner["minified"] == "The source map has no mapping for line 1, column 250."
@@ -97,7 +98,9 @@ def test_reading_events_of_a_project_without_maps_makes_no_call_to_s3(busy: Proj
     assert not {"GetObject"}.intersection(call.operation for call in calls)
 
 
-def test_the_page_of_an_event_shows_original_code_and_what_was_sent(busy: Project) -> None:
+def test_the_page_of_an_event_shows_original_code_and_what_was_sent(
+    busy: Project, clock: Clock
+) -> None:
     members.add("default", OWNER, "owner")
     uploaded(busy.id)
     shown_id = post(busy, error())
@@ -110,6 +113,7 @@ def test_the_page_of_an_event_shows_original_code_and_what_was_sent(busy: Projec
     assert "Sent as https://shop.example.com/assets/app.js:1:21 in b" in shown.text
     assert len(calls) <= MAX_CALLS + 4
     assert shown.size <= MAX_BYTES
+    clock.advance(1)
     minified = post(busy, error(debug_id="0" * 32))
     shown = browser.get(f"projects/{busy.id}/events/{minified}")
     assert f"Debug id {'0' * 32} was never uploaded." in shown.text
@@ -187,7 +191,7 @@ def test_the_command_lists_uploads(busy: Project) -> None:
 
 
 @pytest.mark.usefixtures("deployed")
-def test_the_command_lists_explains_and_deletes(busy: Project) -> None:
+def test_the_command_lists_explains_and_deletes(busy: Project, clock: Clock) -> None:
     assert "No source maps." in done("sourcemaps", "list", busy.id).out
     uploaded(busy.id, bundle(release="shop@1"))
     (listed,) = done("sourcemaps", "list", busy.id, "--json").json
@@ -202,6 +206,7 @@ def test_the_command_lists_explains_and_deletes(busy: Project) -> None:
     assert "https://shop.example.com/assets/app.js:1:21 in b" in output
     assert "src/cart.ts:3:11 in Cart.add" in output
     assert listed["id"] in output
+    clock.advance(1)
     unknown = post(busy, error(debug_id="0" * 32))
     (inner, _) = done("sourcemaps", "explain", busy.id, unknown, "--json").json
     assert inner["note"] == f"Debug id {'0' * 32} was never uploaded."
@@ -225,10 +230,13 @@ def ingested(project: Project, **fields: Any) -> dict[str, Any]:
     return found
 
 
-def test_an_event_of_the_ingest_api_may_bring_its_own_source_map(busy: Project) -> None:
+def test_an_event_of_the_ingest_api_may_bring_its_own_source_map(
+    busy: Project, clock: Clock
+) -> None:
     plain = ingested(busy)
     text = base64.b64encode(MAP).decode()
     for sent in (text, f"data:application/json;base64,{text}"):
+        clock.advance(1)
         found = ingested(busy, source_map=sent, minified_stack=STACK)
         outer, caller, inner = found["frames"]
         assert (inner["filename"], inner["lineno"]) == ("src/cart.ts", 3)
@@ -247,14 +255,15 @@ def test_an_event_of_the_ingest_api_may_bring_its_own_source_map(busy: Project) 
     [("%%%", "It is not Base64."), ("e30=", "Its version is None; Errata reads 3.")],
 )
 def test_an_own_source_map_that_cannot_be_used_says_why(
-    busy: Project, source_map: str, why: str
+    busy: Project, source_map: str, why: str, clock: Clock
 ) -> None:
     found = ingested(busy, source_map=source_map, minified_stack=STACK)
     expected = f"The event's own source map cannot be used. {why}"
     assert {each["minified"] for each in found["frames"]} == {expected}
     assert found["frames"][-1]["filename"] == "https://shop.example.com/app.js"
-    assert "frames" not in ingested(busy, source_map=source_map, minified_stack="no trace")
-    assert "frames" not in ingested(busy, source_map=source_map)
+    for stack in ({"minified_stack": "no trace"}, {}):
+        clock.advance(1)
+        assert "frames" not in ingested(busy, source_map=source_map, **stack)
 
 
 @pytest.mark.usefixtures("deployed")

@@ -22,7 +22,7 @@ from errata.usecases import (
     webhooks,
 )
 from tests.support import sdk, stream
-from tests.support.account import Project, new_project, rows
+from tests.support.account import Clock, Project, new_project, rows
 from tests.support.browser import signed_in, words
 from tests.support.clients import capture, errors, events, ingest, kept
 from tests.support.pages import OWNER
@@ -207,7 +207,7 @@ def test_the_page_of_an_event_says_what_was_scrubbed(project: Project) -> None:
     assert expected in words(page.html)
 
 
-def test_the_settings_turn_scrubbing_off(project: Project) -> None:
+def test_the_settings_turn_scrubbing_off(project: Project, clock: Clock) -> None:
     planted, secret = BY_FORM["github"]
     assert kept(project, {"message": planted})["message"] == "uses [Filtered]"
     projects.change_scrubbing(project.id, None, False)
@@ -215,8 +215,10 @@ def test_the_settings_turn_scrubbing_off(project: Project) -> None:
     event = kept(project, {"message": planted, "context": {"password": "hush"}})
     assert (event["message"], event["context"]) == (planted, {"password": "hush"})
     assert "scrubbed" not in event
+    clock.advance(1)
     sdk.capture(project, message=planted)
     assert secret not in json.dumps(events(project)[0])
+    clock.advance(1)
     projects.change_scrubbing(project.id, False, True)
     access.clear_cache()
     sdk.capture(project, exception=None, message=planted)
@@ -248,13 +250,14 @@ def test_events_of_sdks_are_grouped_without_secrets() -> None:
     assert first["issue_id"] == second["issue_id"]
 
 
-def test_headers_and_tags_that_are_texts_are_scrubbed_by_their_names() -> None:
+def test_headers_and_tags_that_are_texts_are_scrubbed_by_their_names(clock: Clock) -> None:
     project = new_project()
     for headers, tags in (
         (["X-Api-Key:hush", "Cookie: hush", "Accept:*/*"], ["password:hush", "a:b"]),
         ([{"key": None, "name": "token", "value": "hush"}], [["a", "b"]]),
     ):
         sdk.capture(project, exception=None, request={"headers": headers}, tags=tags)
+        clock.advance(1)
         sdk.capture(project, exception=None, **{"sentry.interfaces.Http": {"headers": headers}})
     for event in events(project):
         assert "hush" not in json.dumps(event)

@@ -68,7 +68,9 @@ def test_the_rules_of_a_project_and_of_its_organization_are_combined(busy: Proje
     assert projects.find(busy.id).scrub_rules == organizations.find("default").scrub_rules == ""
 
 
-def test_a_project_uses_the_settings_of_its_organization_or_its_own(busy: Project) -> None:
+def test_a_project_uses_the_settings_of_its_organization_or_its_own(
+    busy: Project, clock: Clock
+) -> None:
     secret = "token=abc"
     organizations.change_scrubbing("default", False, None)
     assert message(busy, secret) == secret
@@ -76,6 +78,7 @@ def test_a_project_uses_the_settings_of_its_organization_or_its_own(busy: Projec
     assert message(busy, secret) == "token=[Filtered]"
     organizations.change_scrubbing("default", True, False)
     assert message(busy, secret) == secret
+    clock.advance(1)
     sdk.capture(busy, exception=None, message=secret)
     assert events(busy)[0]["message"] == "token=[Filtered]"
     projects.change_scrubbing(busy.id, False, True)
@@ -95,23 +98,28 @@ def test_an_unclaimed_project_uses_the_rules_of_the_default_organization(busy: P
     assert message(found) == MESSAGE
 
 
-def test_rules_are_applied_before_events_of_sdks_are_grouped(busy: Project) -> None:
+def test_rules_are_applied_before_events_of_sdks_are_grouped(busy: Project, clock: Clock) -> None:
     scrubbing_rules.set_of_project(busy.id, RULES)
     for number in (1, 2):
         sdk.capture(busy, exception=None, message=f"EMP-{number} is unknown, says EMP-{number}")
+        clock.advance(1)
         kept(busy, {"message": f"badge=x{number}"})
+        clock.advance(1)
     of_ingest, of_sdk = events(busy)[:4:2], events(busy)[1:4:2]
     assert len({each["issue_id"] for each in of_sdk}) == 1
     assert len({each["issue_id"] for each in of_ingest}) == 2
 
 
-def test_the_address_of_the_client_is_not_added_if_addresses_are_replaced(busy: Project) -> None:
+def test_the_address_of_the_client_is_not_added_if_addresses_are_replaced(
+    busy: Project, clock: Clock
+) -> None:
     asking = {"sdk": {"settings": {"infer_ip": "auto"}}, "user": {"username": "ada"}}
     sdk.capture(busy, **asking)
     assert "ip_address" in events(busy)[0]["context"]["user"]
     scrubbing_rules.set_of_project(busy.id, "ip-addresses: on")
     clear_cache()
     for user in ({"username": "ada"}, {"ip_address": "{{auto}}"}, {"ip_address": "{{auto}}"}):
+        clock.advance(1)
         sdk.capture(busy, **{**asking, "user": user})
         assert events(busy)[0]["context"]["user"]["ip_address"] == "[Filtered]"
     assert stream.deliver(stream.records()) == []

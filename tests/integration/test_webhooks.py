@@ -5,7 +5,6 @@ import hmac
 import json
 import socket
 import threading
-import time
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -29,12 +28,12 @@ from tests.support.receiver import drip, hang, huge, receiver, reset, response
 from tests.support.webhooks import attempts, messages, one_message, queued
 
 
-def test_only_the_first_event_of_an_issue_sends_a_message(busy: Project) -> None:
+def test_only_the_first_event_of_an_issue_sends_a_message(busy: Project, clock: Clock) -> None:
     with receiver() as there:
         webhook, secret = webhooks.add(busy.id, there.url + "?token=t")
         sent = {"message": "boom", "exception_class": "E", "release": "1", "environment": "prod"}
         first = call("POST", "/api/ingest", sent, {"X-Api-Key": busy.key}).json["id"]
-        time.sleep(0.002)  # ids of the same millisecond have no order
+        clock.advance(1)
         call("POST", "/api/ingest", sent, {"X-Api-Key": busy.key})
         assert stream.deliver(stream.records()) == []
         assert stream.deliver(stream.records()) == []
@@ -254,7 +253,7 @@ def test_a_failed_tls_handshake_is_retried(busy: Project) -> None:
 
 
 def test_status_410_disables_a_webhook_and_missed_messages_can_be_redelivered(
-    busy: Project,
+    busy: Project, clock: Clock
 ) -> None:
     with receiver(response(410), response(200)) as there:
         message, webhook_id, _ = one_message(busy, there.url)
@@ -262,6 +261,7 @@ def test_status_410_disables_a_webhook_and_missed_messages_can_be_redelivered(
         webhook = webhooks.find(busy.id, webhook_id)
         assert webhook.disabled_at
         assert "410" in webhook.disabled_reason
+        clock.advance(1)
         call("POST", "/api/ingest", {"message": "boom"}, {"X-Api-Key": busy.key})
         stream.deliver(stream.records())
         (missed,) = messages()
@@ -310,13 +310,17 @@ def test_five_days_of_failures_without_a_success_disable_a_webhook(
         assert once()
 
 
-def test_a_redelivery_keeps_the_id_and_counts_its_attempts_from_one(busy: Project) -> None:
+def test_a_redelivery_keeps_the_id_and_counts_its_attempts_from_one(
+    busy: Project, clock: Clock
+) -> None:
     with receiver(response(404), response(500), response(200)) as there:
         message, _, _ = one_message(busy, there.url)
         deliver(message)
+        clock.advance(1)
         webhooks.redeliver(busy.id, attempts(busy)[0].id)
         (again,) = messages()
         assert deliver(again) == 10
+        clock.advance(1)
         webhooks.redeliver_since(busy.id, 0)
         (once_more,) = messages()
         assert deliver(once_more) is None
@@ -362,7 +366,9 @@ def test_bad_urls_and_types_are_refused_with_the_reason(
     assert projects.find_project(busy.id)
 
 
-def test_the_dispatcher_s_role_allows_deliveries_but_not_reading_keys(busy: Project) -> None:
+def test_the_dispatcher_s_role_allows_deliveries_but_not_reading_keys(
+    busy: Project, clock: Clock
+) -> None:
     with receiver(response(503), response(410)) as there:
         for _ in range(2):
             webhooks.add(busy.id, there.url)
@@ -372,6 +378,7 @@ def test_the_dispatcher_s_role_allows_deliveries_but_not_reading_keys(busy: Proj
         with calling_as("WebhookDispatcherFunction"):
             for record in records:
                 handler("webhook_dispatcher")({"Records": [record]}, None)
+                clock.advance(1)
             with pytest.raises(AssertionError, match="may not dynamodb:GetItem"):
                 projects.find_key("0" * 64)
     assert [each.status for each in attempts(busy)] == [503, 410]

@@ -2,16 +2,17 @@
 
 from errata.usecases import issues
 from tests.support import stream
-from tests.support.account import Project
+from tests.support.account import Clock, Project
 from tests.support.gateway import call
 from tests.support.visible import visible_in
 
 
-def test_an_error_is_stored_grouped_and_read_back(project: Project) -> None:
+def test_an_error_is_stored_grouped_and_read_back(project: Project, clock: Clock) -> None:
     project_id, key = project.id, project.key
     sent = {"message": "boom", "release": "1.0", "environment": "prod", "user": {"id": 3}}
     accepted = call("POST", "/api/ingest", sent, {"X-Api-Key": key})
     assert accepted.status == 202
+    clock.advance(1)
     call("POST", "/api/v1/ingest", {"message": "boom"}, {"Authorization": f"Bearer {key}"})
 
     assert stream.deliver(stream.records()) == []
