@@ -54,6 +54,7 @@ def test_a_member_that_returns_has_the_status_of_its_head_if_all_have_expired(
     desk.merge("a", "b")
     if change:
         desk.change("a", change)
+    changed_at = desk.clock.ms
     desk.expire()
     if head_first:
         # The head is open then, and the member is a new issue.
@@ -63,6 +64,8 @@ def test_a_member_that_returns_has_the_status_of_its_head_if_all_have_expired(
     assert (desk.of("b").id, desk.of("b").status) == (desk.ids["b"], status)
     assert ("b", 1) in desk.listed(f"is:{status}")
     assert desk.of("b").count == 1
+    if status in ("resolved", "ignored"):
+        assert desk.of("b").status_at == changed_at
 
 
 def test_an_expired_head_and_its_member_return_in_one_batch(desk: WebhookDesk) -> None:

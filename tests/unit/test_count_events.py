@@ -485,7 +485,7 @@ def test_changes_of_members_are_reported_as_changes_of_their_head() -> None:
     found = groups_of(rows, fresh, {})
     head = changed([], rows, group=found[A])
     member = changed(fresh[B], rows, issue=B)
-    before, events, reported = as_one(rows, fresh, [head, member], found)
+    before, events, reported = as_one(rows, fresh, [member, head], found)
     assert [each.issue.id for each in reported] == [A]
     assert (before[A].count, reported[0].issue.count) == (4, 5)
     assert events[A] == [each.event for each in fresh[B]]
