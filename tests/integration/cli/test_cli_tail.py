@@ -127,7 +127,7 @@ def test_more_events_than_one_request_takes_are_all_returned(busy: Project) -> N
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def pauses(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Callable[..., None]:
     """Set what happens in each pause between looks. Ctrl-C follows the last one."""
 
     def set_(*steps: Callable[[], object]) -> None:
@@ -135,6 +135,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         def sleep(seconds: float) -> None:
             assert seconds == 2
+            clock.advance(seconds)
             if not remaining:
                 raise KeyboardInterrupt
             remaining.pop(0)()
