@@ -10,11 +10,12 @@ from errata.store import clients
 from errata.usecases import issues, webhooks
 from tests.support import stream
 from tests.support.account import Clock, Project, rows
-from tests.support.calls import Call, Killed, watched
+from tests.support.calls import Call, Killed, recorded, watched
 from tests.support.visible import visible_in
 from tests.support.webhooks import messages
 
 KEPT_DAYS = 3
+WRITES = "TransactWriteItems"
 EVENT = {"fingerprint": "f", "release": "1.0"}
 DAY_NS = 86_400 * 10**9
 
@@ -285,6 +286,28 @@ def test_a_batch_that_is_delivered_again_after_its_issue_expired_counts_nothing(
     stream.pump([old, new])
     kinds = [row["sk"]["S"].partition("#")[0] for row in rows()["ISSUES_TABLE"]]
     assert sorted(kinds) == ["known", "numbers"]
+
+
+def test_a_transaction_takes_as_many_ignored_issues_that_return_as_fit(shop: Shop) -> None:
+    def batch(first: int) -> list[dict[str, Any]]:
+        items = [
+            stream.event(shop.project_id, shop.clock.ms, KEPT_DAYS, fingerprint=f"f{n}")
+            for n in range(40)
+        ]
+        return stream.numbered(items, first)
+
+    stream.pump(batch(1))
+    for issue in issues.list_issues(visible_in(shop.project_id)):
+        issues.ignore(visible_in(shop.project_id), issue.id, "ada@example.com")
+    shop.clock.days(KEPT_DAYS + 2)
+    expire(shop.clock)
+    with recorded() as seen:
+        stream.pump(batch(101))
+    sizes = [len(c.parameters["TransactItems"]) for c in seen if c.operation == WRITES]
+    # Each with its number, and the row that keeps that it is ignored.
+    assert sizes == [1 + 3 * 33, 1 + 3 * 7]
+    found = issues.list_issues(visible_in(shop.project_id))
+    assert [each.status for each in found] == ["ignored"] * 40
 
 
 @pytest.mark.parametrize("deleted", ["before", "meanwhile", "never"])
