@@ -23,7 +23,7 @@ from errata.errors import (
     UnavailableError,
 )
 from errata.grouping import v2
-from errata.models.event import Event, Fields, Problem
+from errata.models.event import Event, Fields, Problem, Scrubbed
 from errata.models.ids import (
     DAY_MS,
     issue_id,
@@ -184,7 +184,7 @@ class SdkSubmission:
         problems = [*self.problems]
         if self.envelope.problem:
             problems.append({"field": "envelope", "problem": self.envelope.problem})
-        self._set_attachments(fields, access, now_ms, problems)
+        scrubbed += self._set_attachments(fields, access, now_ms, problems)
         if problems:
             fields["problems"] = [*problems, *fields.get("problems", ())]
         if scrubbed:
@@ -206,25 +206,31 @@ class SdkSubmission:
 
     def _set_attachments(
         self, fields: Event, access: Access, now_ms: int, problems: list[Problem]
-    ) -> None:
-        """Describe the attachments that are kept, and name the others, without secrets."""
+    ) -> list[Scrubbed]:
+        """Describe the attachments that are kept, and name the others.
+
+        Returns where secrets were replaced in these texts: `attachments.0.filename`.
+        """
         if not self.envelope.attachments:
-            return
-        named: Fields = {"attachments": [*self.envelope.attachments]}
+            return []
+        kept: list[Fields] = []
+        others = [*self.envelope.attachments]
         if access.attachments and self.number == 0:
             from errata.protocol.sentry.attachments import chosen  # few projects keep them
             from errata.usecases import attachments
 
             found = chosen(self.envelope.items)
             if attachments.paid(found.contents, access, now_ms):
-                named = {"kept": found.described, "attachments": found.left_out}
+                kept, others = found.described, found.left_out
                 self.files = found.contents
-        scrub_sdk_event(named, None, access)
-        if kept := named.get("kept"):
+        named: Fields = {"attachments": [*kept, *others]}
+        scrubbed = scrub_sdk_event(named, None, access)
+        if kept:
             from errata.protocol.sentry.attachments import bounded
 
-            fields["attachments"] = bounded(kept)
-        note_attachments(named["attachments"], problems)
+            fields["attachments"] = bounded(named["attachments"][: len(kept)])
+        note_attachments(named["attachments"][len(kept) :], problems)
+        return scrubbed
 
     def _named(self, own: object) -> str | None:
         """Return the id that the SDK gave the event, None if it gave none.
