@@ -25,7 +25,9 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     stream: Any = environ["wsgi.input"]
     body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-    url = f"{path.removeprefix(STAGE)}?{query}"
+    # WSGI decodes the path. These two would end it.
+    path = path.removeprefix(STAGE).replace("?", "%3F").replace("#", "%23")
+    url = f"{path}?{query}"
     # Few requests share a /48 block, so that no limit per address is ever reached.
     number = next(_addresses)
     address = f"2001:db8:{number & 0xFFFF:x}:{number >> 16:x}::1"
