@@ -1,9 +1,11 @@
 """The API as a WSGI application, for tools that use HTTP but need no socket."""
 
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import count
 from typing import Any
+from urllib.parse import quote
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from tests.support import gateway
@@ -25,8 +27,8 @@ def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iter
     stream: Any = environ["wsgi.input"]
     body = stream.read(int(environ.get("CONTENT_LENGTH") or 0))
     path = environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace")
-    # WSGI decodes the path. These two would end it.
-    path = path.removeprefix(STAGE).replace("?", "%3F").replace("#", "%23")
+    # WSGI decodes the path. Some characters would end it, and others would be left out of a URL.
+    path = re.sub(r"[?#\x00-\x20\x7f]", lambda found: quote(found[0]), path.removeprefix(STAGE))
     url = f"{path}?{query}"
     # Few requests share a /48 block, so that no limit per address is ever reached.
     number = next(_addresses)
