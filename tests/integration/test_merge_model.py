@@ -116,8 +116,9 @@ class Merged(Model):
             self.settled[head].have(self.events_of(self.group(head)))
 
     def separate(self, project_id: str, name: str) -> None:
+        project, visible = self.here(project_id)
         with suppress(NotFoundError):
-            issue = merge.separate(*self.here(project_id), name, "ada@example.com")
+            issue = merge.separate(project, visible, name, "ada@example.com")
             if name not in self.heads:
                 return
             head = self.heads.pop(name)
@@ -128,6 +129,8 @@ class Merged(Model):
             alone.status, alone.at_ms = its.status, issue.status_at
             alone.resolved_in, alone.after = its.resolved_in, its.after
             alone.until, alone.number, alone.base = its.until, its.number, issue.ignored_base
+            if alone.until == "time" and alone.number <= visible.now_ms:
+                alone.status, alone.until, alone.number = "open", "", 0
 
     def here(self, project_id: str) -> tuple[Project, Visible]:
         at_ms = minted_ms(self.items[self.done - 1]["sk"]["S"]) if self.done else START_MS
