@@ -1,5 +1,6 @@
 """Rows of IssuesTable expire, and the counts stay right."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +41,25 @@ class Shop:
         self.sequence += 1
         item = stream.event(self.project_id, self.clock.ms, KEPT_DAYS, **fields)
         stream.pump([stream.record(item, self.sequence)])
+
+    def send_slowly(self, text: str, meanwhile: Callable[[], None]) -> None:
+        """Send an event of release 1.0. Its rows are read before `meanwhile`, and written after it.
+
+        `meanwhile` is called before the first transaction that has this text.
+        """
+        begun: list[Call] = []
+
+        def watch(call: Call) -> Any:
+            if call.operation == WRITES and text in f"{WRITES} {call.parameters}" and not begun:
+                begun.append(call)
+                self.sequence = 5
+                meanwhile()
+            return call.send()
+
+        self.sequence = 9
+        with watched(watch):
+            self.send(fingerprint="slow", release="1.0")
+        assert begun
 
     def release(self) -> tuple[int, int, int]:
         (release,) = issues.list_releases(visible_in(self.project_id))
@@ -157,21 +177,12 @@ def test_a_release_that_expires_and_begins_again_between_read_and_write_is_a_new
     shop.clock.days(KEPT_DAYS)
     shop.clock.advance(-0.5)
     slow = shop.clock.ms
-    met: list[int] = []
 
-    def meanwhile(call: Call) -> Any:
-        """Let the release expire and begin again between a read of it and the write."""
-        if call.operation == "TransactWriteItems" and not met:
-            met.append(slow)
-            shop.clock.advance(2)
-            shop.sequence = 5
-            shop.send(fingerprint="other", release="1.0")
-        return call.send()
+    def expire_and_begin_again() -> None:
+        shop.clock.advance(2)
+        shop.send(fingerprint="other", release="1.0")
 
-    shop.sequence = 9
-    with watched(meanwhile):
-        shop.send(fingerprint="slow", release="1.0")
-    assert met
+    shop.send_slowly(WRITES, expire_and_begin_again)
     assert shop.release() == (2, 2, 2)
     (release,) = issues.list_releases(visible_in(shop.project_id))
     assert release.first_seen == slow
@@ -180,20 +191,7 @@ def test_a_release_that_expires_and_begins_again_between_read_and_write_is_a_new
 def test_a_release_that_two_shards_create_at_the_same_time_counts_the_events_of_both(
     shop: Shop,
 ) -> None:
-    met: list[Call] = []
-
-    def meanwhile(call: Call) -> Any:
-        """Count an event of another shard between the read of the release and its write."""
-        if "release#" in str(call.parameters.get("TransactItems")) and not met:
-            met.append(call)
-            shop.sequence = 5
-            shop.send(fingerprint="other", release="1.0")
-        return call.send()
-
-    shop.sequence = 9
-    with watched(meanwhile):
-        shop.send(fingerprint="slow", release="1.0")
-    assert met
+    shop.send_slowly("release#", lambda: shop.send(fingerprint="other", release="1.0"))
     assert shop.release() == (2, 2, 2)
 
 

@@ -112,25 +112,29 @@ def test_a_kilobyte_of_the_body_of_an_error_response_is_read() -> None:
 
 
 def test_the_body_of_an_error_response_that_does_not_arrive_in_time_is_empty() -> None:
+    ended = threading.Event()
+
     def respond(request: Any) -> None:
         request.send_response(400)
         request.send_header("Content-Length", "2")
         request.end_headers()
-        time.sleep(0.4)
+        ended.wait(10)
 
     with receiver(respond) as there:
         sent = post(there.url, b"{}", {}, allow_loopback=True, reads_refusal=True, timeout_s=0.2)
+        ended.set()
     assert (sent.status, sent.refusal) == (400, b"")
 
 
 def test_a_request_ends_at_its_deadline_if_the_server_does_not_read_it() -> None:
+    ended = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
 
         def read_late() -> None:
             peer, _ = server.accept()
             with peer:
-                time.sleep(1)
+                ended.wait(10)
                 while peer.recv(2**20):
                     pass
 
@@ -142,4 +146,5 @@ def test_a_request_ends_at_its_deadline_if_the_server_does_not_read_it() -> None
             pytest.raises(TimeoutError),
         ):
             connection.sock.sendall(b"x" * 30_000_000)
+        ended.set()
         reader.join()

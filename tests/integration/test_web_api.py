@@ -1,4 +1,4 @@
-"""Organizations, projects and DSNs in the web API, by API Gateway and the function's URL."""
+"""The web API lists organizations, projects and DSNs, at API Gateway and the function's URL."""
 
 import base64
 import re

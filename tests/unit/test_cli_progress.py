@@ -1,4 +1,4 @@
-"""The progress of long work, on a terminal."""
+"""Commands that take long show their progress on a terminal."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Grouping v2 of the events that Python's SDK makes of real exceptions."""
+"""Group events that Python's SDK makes from real exceptions, by grouping v2."""
 
 import sys
 from collections.abc import Callable
